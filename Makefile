@@ -1,0 +1,42 @@
+# headlint: everything a person and CI call. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+# Prints what a step took. $(call step,name,command)
+step = @start=$$(date +%s); { $(2); } && echo "-- $(1): $$(( $$(date +%s) - start )) s" >&2
+
+POLICY_SOURCES := $(shell find wasm-policies/builtin wasm-policies/sdk wasm-policies/wit \
+	-name '*.rs' -o -name '*.md' -path '*/src/*' -o -name '*.wit' -o -name Cargo.toml)
+PACK_SOURCES := $(shell find wasm-policies/pack -type f)
+
+.PHONY: help setup build policies run test clean
+
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Installs what the build needs, quietly where it is there already
+	@tests/setup.sh
+
+build: policies ## Builds target/release/headlint
+	$(call step,build,cargo build --locked --release --workspace --bins)
+
+policies: setup target/policies/.packed ## Builds the built-in policies
+
+target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.toml $(PACK_SOURCES) Cargo.lock
+	$(call step,packer,cargo build --locked --release -p headlint-policy-pack)
+	$(call step,policies,wasm-policies/build.sh)
+	@touch $@
+
+run: build ## Lints real manifests and shows what headlint finds
+	@tests/run.sh
+
+test: build ## Sets up and passes every test
+	$(call step,format,cargo fmt --all --check)
+	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
+	$(call step,tests,cargo test --locked --release --workspace)
+	@echo "all tests passed" >&2
+
+clean: ## Removes what was built
+	cargo clean

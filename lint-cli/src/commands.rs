@@ -1,0 +1,5 @@
+//! One file for each command.
+
+pub(crate) mod explain;
+pub(crate) mod lint;
+pub(crate) mod rules;

@@ -1,0 +1,60 @@
+//! `headlint rules`
+
+use headlint_policies::engine::Action;
+use headlint_policies::finding::Severity;
+use serde::Serialize;
+
+use crate::args::{Format, RulesArgs};
+use crate::error::Error;
+use crate::report::{json, table, text};
+use crate::{Exit, Terminal, delivered, plan};
+
+/// One rule in the list, as JSON shows it.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    policy: &'a str,
+    severity: Severity,
+    action: Action,
+    kinds: &'a [String],
+    summary: &'a str,
+}
+
+/// Lists all rules in order of their ids.
+pub(crate) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
+    let (engine, faults) = plan::policies(&args.policies, 1)?;
+    let told = text::faults(&faults, &terminal.stderr);
+    delivered(terminal.stderr.write_str(&told))?;
+
+    let rules = engine.rules();
+    let list = match args.format {
+        Format::Json => {
+            let rows = rules.iter().map(|(policy, rule)| Row {
+                id: &rule.id,
+                policy: policy.name(),
+                severity: rule.severity,
+                action: rule.action,
+                kinds: &rule.kinds,
+                summary: &rule.summary,
+            });
+            json::render(&rows.collect::<Vec<_>>())
+        }
+        Format::Text => {
+            let rows = rules.iter().map(|(policy, rule)| {
+                let off = if rule.default_on { "" } else { " (off by default)" };
+                [
+                    rule.id.clone(),
+                    rule.severity.to_string(),
+                    rule.action.to_string(),
+                    policy.name().to_owned(),
+                    format!("{}{off}", rule.summary),
+                    rule.kinds.join(" "),
+                ]
+            });
+            let header = ["rule", "severity", "admission", "policy", "summary", "kinds"];
+            table::render(header, rows)
+        }
+    };
+    delivered(terminal.stdout.write_str(&list))?;
+    Ok(if faults.is_empty() { Exit::Clean } else { Exit::CouldNotRun })
+}

@@ -1,0 +1,50 @@
+//! Why a run could not start or end.
+
+use std::io;
+use std::path::PathBuf;
+
+use headlint_policies::engine::EngineError;
+
+/// What makes the exit code 2 before or after any manifest is judged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("there is no rule `{rule}`")]
+    UnknownRule {
+        rule: String,
+        /// The id that comes nearest, if any comes near.
+        nearest: Option<String>,
+    },
+    #[error("can't read the policy directory {}: {source}", path.display())]
+    PolicyDir { path: PathBuf, source: io::Error },
+    #[error("there is no *.wasm in the policy directory {}", path.display())]
+    NoPolicy { path: PathBuf },
+    #[error("can't start the built-in policies: {0}")]
+    Engine(#[from] EngineError),
+    #[error("can't start worker threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    #[error("can't write the report: {0}")]
+    Write(io::Error),
+}
+
+impl Error {
+    /// What to do about it.
+    pub(crate) fn help(&self) -> String {
+        match self {
+            Self::UnknownRule { nearest: Some(nearest), .. } => {
+                format!("did you mean `{nearest}`? `headlint rules` lists all rules")
+            }
+            Self::UnknownRule { nearest: None, .. } => {
+                "`headlint rules` lists all rules; --policy and --policy-dir add more".to_owned()
+            }
+            Self::PolicyDir { .. } => "give --policy-dir a directory that you may read".to_owned(),
+            Self::NoPolicy { .. } => {
+                "build the policies into it, or leave --policy-dir out".to_owned()
+            }
+            Self::Engine(_) => {
+                "the installation is broken: install headlint again, or report this".to_owned()
+            }
+            Self::Threads(_) => "give --jobs a smaller number".to_owned(),
+            Self::Write(_) => "check that the place that output goes to has room".to_owned(),
+        }
+    }
+}

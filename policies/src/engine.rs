@@ -1,0 +1,231 @@
+//! Runs policies in a sandbox.
+//!
+//! ```text
+//! component bytes ─▶ Engine::load ─▶ Policy { rules, instance template }
+//!                                      │  evaluate(subject, inventory)
+//!                                      ▼
+//!        fresh store + instance ─▶ guest ─▶ checked findings, or a fault
+//! ```
+//!
+//! Every evaluation gets an instance of its own, so that no object can
+//! influence another's verdict: a policy can't remember anything, whether by
+//! mistake or on purpose. What that costs is measured in `make bench`; it is
+//! kept low by a pooling allocator that resets memory instead of mapping it,
+//! and by guests that never grow theirs.
+
+mod bindings;
+mod fault;
+mod limits;
+mod policy;
+mod query;
+mod ticker;
+mod v1;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{
+    Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
+
+pub use self::fault::FaultReason;
+pub use self::limits::Limits;
+pub use self::policy::{
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Verdict,
+};
+use self::ticker::Ticker;
+use self::v1::State;
+use crate::finding::Fault;
+
+/// A built-in policy, compiled ahead of time.
+struct Packed {
+    /// The folder's name.
+    name: &'static str,
+    /// Of the component, as for one that is loaded from a file.
+    digest: &'static str,
+    /// What wasmtime makes of the component.
+    code: &'static [u8],
+}
+
+static BUILTIN: &[Packed] = &include!(concat!(env!("OUT_DIR"), "/packed.rs"));
+
+/// The engine can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The settings don't suit this machine.
+    #[error("the WebAssembly engine can't start: {reason}")]
+    Setup {
+        /// What wasmtime says.
+        reason: String,
+    },
+    /// No thread for the clock of the deadlines.
+    #[error("no thread for the deadlines")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Loads policies and holds them.
+pub struct Engine {
+    wasmtime: wasmtime::Engine,
+    linker: Linker<State>,
+    limits: Limits,
+    policies: Vec<Policy>,
+    _ticker: Ticker,
+}
+
+impl Engine {
+    /// An engine without policies that can run as many evaluations at once.
+    ///
+    /// External policies are compiled once and kept in the `cache` folder, by
+    /// digest; without one, they are compiled every time.
+    ///
+    /// # Errors
+    /// When the machine gives neither address space nor a thread.
+    pub fn new(limits: Limits, at_once: u32, cache: Option<&Path>) -> Result<Self, EngineError> {
+        let setup = |error: wasmtime::Error| EngineError::Setup { reason: format!("{error:#}") };
+        let cached = |mut config: Config| -> wasmtime::Result<Config> {
+            if let Some(folder) = cache {
+                let mut settings = CacheConfig::new();
+                settings.with_directory(folder);
+                config.cache(Some(Cache::new(settings)?));
+            }
+            Ok(config)
+        };
+        let mut pooled = cached(headlint_policy_pack::config()).map_err(setup)?;
+        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(at_once)));
+        // Where address space is limited (`ulimit -v`), memory is mapped for
+        // each instance: slower, but the same code runs.
+        let wasmtime = wasmtime::Engine::new(&pooled).or_else(|_| {
+            wasmtime::Engine::new(&cached(headlint_policy_pack::config())?)
+        });
+        let wasmtime = wasmtime.map_err(setup)?;
+        let mut linker = Linker::new(&wasmtime);
+        v1::add_to_linker(&mut linker).map_err(setup)?;
+        let ticker = Ticker::start(&wasmtime)?;
+        Ok(Self { wasmtime, linker, limits, policies: Vec::new(), _ticker: ticker })
+    }
+
+    /// An engine with the built-in policies.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    ///
+    /// # Panics
+    /// When a built-in policy doesn't load: the build is broken then.
+    pub fn builtin(
+        limits: Limits,
+        at_once: u32,
+        cache: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let mut engine = Self::new(limits, at_once, cache)?;
+        for packed in BUILTIN {
+            // SAFETY: the bytes are wasmtime's own output, made by our build
+            // and part of this binary; wasmtime checks that its version and
+            // settings are the same.
+            #[allow(unsafe_code)]
+            let component = unsafe { Component::deserialize(&engine.wasmtime, packed.code) };
+            let loaded = component
+                .map_err(|error| FaultReason::Unusable(format!("{error:#}")))
+                .and_then(|component| engine.admit(&component, packed.digest.to_owned()));
+            if let Err(reason) = loaded {
+                panic!("the built-in policy {} can't be loaded: {reason}", packed.name);
+            }
+        }
+        Ok(engine)
+    }
+
+    /// Adds a policy from a file's bytes: a component, or a core module that
+    /// carries its WIT world. `file` stands for its name until it has told it.
+    ///
+    /// # Errors
+    /// A fault that says why it can't be used. The engine goes on without it.
+    pub fn load(&mut self, file: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let digest = format!("sha256:{:x}", Sha256::digest(bytes));
+        self.compile(bytes)
+            .and_then(|component| self.admit(&component, digest.clone()))
+            .map_err(|reason| Fault { policy: file.to_owned(), digest, reason: reason.to_string() })
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, FaultReason> {
+        let component = headlint_policy_pack::component(bytes)
+            .map_err(|error| FaultReason::NoComponent(format!("{error:#}")))?;
+        Component::new(&self.wasmtime, &component)
+            .map_err(|error| FaultReason::NoComponent(format!("{error:#}")))
+    }
+
+    fn admit(&mut self, component: &Component, digest: String) -> Result<(), FaultReason> {
+        let policy = Policy::new(&self.wasmtime, &self.linker, component, digest, self.limits)?;
+        for other in &self.policies {
+            if other.name() == policy.name() {
+                return Err(FaultReason::Clash(format!("the policy name `{}`", policy.name())));
+            }
+            for rule in policy.rules() {
+                if other.rules().iter().any(|known| known.id == rule.id) {
+                    return Err(FaultReason::Clash(format!("the rule id `{}`", rule.id)));
+                }
+            }
+        }
+        self.policies.push(policy);
+        self.policies.sort_by(|a, b| a.name().cmp(b.name()));
+        Ok(())
+    }
+
+    /// The policies, ordered by name.
+    #[must_use]
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The rules of all policies, ordered by id.
+    #[must_use]
+    pub fn rules(&self) -> Vec<(&Policy, &RuleInfo)> {
+        let mut rules: Vec<_> = self
+            .policies
+            .iter()
+            .flat_map(|policy| policy.rules().iter().map(move |rule| (policy, rule)))
+            .collect();
+        rules.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
+        rules
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("policies", &self.policies).finish_non_exhaustive()
+    }
+}
+
+/// The folder for compiled external policies: `$XDG_CACHE_HOME/headlint`, or
+/// the same below `$HOME/.cache`; none where neither is set.
+#[must_use]
+pub fn cache_folder() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".cache")))
+        .map(|base| base.join("headlint"))
+}
+
+/// Slots for so many evaluations at once.
+fn pool(at_once: u32) -> PoolingAllocationConfig {
+    // wit-component wraps a guest in two small modules that adapt calls; a
+    // guest that came through an adapter has a few more.
+    const MODULES: u32 = 10;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(at_once)
+        .total_core_instances(at_once * MODULES)
+        .max_core_instances_per_component(MODULES)
+        .total_memories(at_once * 2)
+        .max_memories_per_component(2)
+        .total_tables(at_once * MODULES)
+        .max_tables_per_component(MODULES)
+        .max_component_instance_size(1 << 20)
+        .max_core_instance_size(1 << 20)
+        .max_memory_size(headlint_policy_pack::MEMORY_LIMIT)
+        .table_elements(limits::TABLE_ELEMENTS)
+        // What a built-in guest touches is cleared in place, instead of being
+        // given back to the system and faulted in again.
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(16 << 10)
+        .max_unused_warm_slots(at_once);
+    pool
+}

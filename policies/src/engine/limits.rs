@@ -1,0 +1,103 @@
+//! What one evaluation may spend.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// How often the epoch advances: the grain of [`Limits::deadline`].
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// What one evaluation may spend. The memory and the stack are fixed in
+/// `headlint_policy_pack`, for compiled code depends on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall time in the guest.
+    pub deadline: Duration,
+    /// Work that look-ups and queries do for the guest, in bytes or nodes
+    /// looked at: epochs interrupt a guest, never the host.
+    pub work: u64,
+    /// Findings on one object.
+    pub findings: usize,
+    /// Bytes that cross from the guest to the host in one call: the findings
+    /// of an object with all their texts, or the arguments of a look-up.
+    pub message_bytes: usize,
+}
+
+impl Limits {
+    /// Limits that keep an evaluation within a deadline.
+    #[must_use]
+    pub fn within(deadline: Duration) -> Self {
+        // The host copies some 10 bytes or visits one node in ten
+        // nanoseconds, so its work alone ends within the deadline too.
+        const WORK_PER_MILLISECOND: u64 = 100_000;
+        // Far more than a person reads about one object.
+        const FINDINGS: usize = 1_000;
+        // A finding with related places and edits is 1 to 2 KiB.
+        const BYTES_PER_FINDING: usize = 4 << 10;
+        let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            deadline,
+            work: milliseconds.saturating_mul(WORK_PER_MILLISECOND),
+            findings: FINDINGS,
+            message_bytes: FINDINGS * BYTES_PER_FINDING,
+        }
+    }
+
+    pub(crate) fn ticks(&self) -> u64 {
+        // One more, for the current tick has already begun.
+        (self.deadline.as_millis() / TICK.as_millis()) as u64 + 1
+    }
+}
+
+impl Default for Limits {
+    /// A second: a hundred thousand times what a built-in policy takes, so
+    /// that a busy machine makes no fault.
+    fn default() -> Self {
+        Self::within(Duration::from_secs(1))
+    }
+}
+
+/// Why an evaluation was stopped by the host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LimitExceeded {
+    #[error("wants more than {} MiB of memory", headlint_policy_pack::MEMORY_LIMIT >> 20)]
+    Memory,
+    #[error("its look-ups cost more than one evaluation may spend")]
+    Work,
+}
+
+/// Keeps an instance's memory within the limit, and its peak.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryMeter {
+    pub(crate) peak: usize,
+}
+
+impl ResourceLimiter for MemoryMeter {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > headlint_policy_pack::MEMORY_LIMIT {
+            // A refusal would let the guest abort with a trap that doesn't
+            // tell why.
+            return Err(LimitExceeded::Memory.into());
+        }
+        self.peak = self.peak.max(desired);
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+/// Entries of one table: a function table of the largest guests seen (a
+/// JavaScript engine) has 12,000.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;

@@ -1,0 +1,450 @@
+//! One policy, and one evaluation of it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use wasmtime::Store;
+use wasmtime::component::{Component, Linker};
+
+use super::bindings::{PolicyPre, rules};
+use super::query::Extent;
+use super::v1::{self, State};
+use super::{FaultReason, Limits};
+use crate::finding::{Edit, ObjectRef, Severity};
+use crate::inventory::Inventory;
+use crate::model::Projected;
+use crate::path::Path;
+
+/// What admission does with a finding when nothing is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is sent as a warning.
+    Warn,
+    /// It is judged, but not sent.
+    None,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warn => "warn",
+            Self::None => "none",
+        })
+    }
+}
+
+/// What happens to the object under review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It is new, or was read from a file.
+    Create,
+    /// It has an old version.
+    Update,
+    /// It goes away.
+    Delete,
+}
+
+/// At which door an evaluation happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The offline linter.
+    Lint,
+    /// The API server asks.
+    Admission,
+    /// Stored objects are looked at again.
+    Audit,
+}
+
+/// A rule, as its policy describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleInfo {
+    /// Kebab-case; unique over all policies.
+    pub id: String,
+    /// The usual severity.
+    pub severity: Severity,
+    /// What admission does with it.
+    pub action: Action,
+    /// Whether it runs without being enabled by name.
+    pub default_on: bool,
+    /// Kinds of the objects that it reports on.
+    pub kinds: Vec<String>,
+    /// One line.
+    pub summary: String,
+    /// Markdown.
+    pub documentation: String,
+}
+
+/// Makes the JSON form of an object when a policy asks for it.
+type Json = Box<dyn Fn() -> Value + Send + Sync>;
+
+/// A version of an object: its projection, and its JSON on demand.
+struct Version {
+    projected: Arc<Projected>,
+    json: Json,
+    read: OnceLock<(Value, Extent)>,
+}
+
+/// The object under review.
+pub struct Subject {
+    new: Version,
+    old: Option<Version>,
+    operation: Operation,
+    origin: Origin,
+}
+
+impl Subject {
+    /// An object that a file holds. `json` is called at most once, and only
+    /// if a policy asks for what the typed records don't carry.
+    pub fn from_file(projected: Arc<Projected>, json: Json) -> Self {
+        Self {
+            new: Version { projected, json, read: OnceLock::new() },
+            old: None,
+            operation: Operation::Create,
+            origin: Origin::Lint,
+        }
+    }
+
+    /// Its projection.
+    pub fn projected(&self) -> &Projected {
+        &self.new.projected
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.new.projected.object.meta().object_ref.kind
+    }
+
+    pub(crate) fn json(&self, old: bool) -> Option<&(Value, Extent)> {
+        let version = if old { self.old.as_ref()? } else { &self.new };
+        Some(version.read.get_or_init(|| {
+            let value = (version.json)();
+            let extent = Extent::of(&value);
+            (value, extent)
+        }))
+    }
+
+    pub(crate) fn review(&self) -> wasmtime::Result<rules::Review> {
+        let object = |version: &Version| v1::subject_object(&version.projected.object);
+        Ok(rules::Review {
+            // Nothing configures policies yet, and all accept the empty object.
+            settings: "{}".to_owned(),
+            object: object(&self.new)?,
+            old: self.old.as_ref().map(object).transpose()?,
+            operation: match self.operation {
+                Operation::Create => rules::Operation::Create,
+                Operation::Update => rules::Operation::Update,
+                Operation::Delete => rules::Operation::Delete,
+            },
+            origin: match self.origin {
+                Origin::Lint => rules::Origin::Lint,
+                Origin::Admission => rules::Origin::Admission,
+                Origin::Audit => rules::Origin::Audit,
+            },
+        })
+    }
+}
+
+/// Another place that has to do with a verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The object that the place is in.
+    pub object: ObjectRef,
+    /// Where in it.
+    pub path: Path,
+    /// Bytes of the string value there.
+    pub range: Option<Range<usize>>,
+    /// What is there.
+    pub label: String,
+}
+
+/// What a policy says about one place of the object under review, checked:
+/// the rule is one of its own, and every path is a path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The rule's id.
+    pub rule: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Where in the object under review.
+    pub path: Path,
+    /// Bytes of the string value there.
+    pub range: Option<Range<usize>>,
+    /// What is wrong.
+    pub what: String,
+    /// What a client sees.
+    pub why: String,
+    /// What to do.
+    pub help: String,
+    /// Other places.
+    pub places: Vec<Place>,
+    /// Changes that would mend it.
+    pub edits: Vec<Edit>,
+}
+
+/// What an evaluation took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Wall time from the fresh store to the checked answer.
+    pub time: Duration,
+    /// The most linear memory that the instance had, in bytes.
+    pub peak_memory: usize,
+}
+
+/// The outcome of one evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// What the policy says, or how it failed.
+    pub verdicts: Result<Vec<Verdict>, FaultReason>,
+    /// What it took.
+    pub cost: Cost,
+}
+
+/// A policy that is ready to be asked.
+pub struct Policy {
+    name: String,
+    version: String,
+    digest: String,
+    rules: Vec<RuleInfo>,
+    settings_schema: String,
+    kinds: BTreeSet<String>,
+    pre: PolicyPre<State>,
+    limits: Limits,
+}
+
+impl Policy {
+    pub(super) fn new(
+        engine: &wasmtime::Engine,
+        linker: &Linker<State>,
+        component: &Component,
+        digest: String,
+        limits: Limits,
+    ) -> Result<Self, FaultReason> {
+        check_world(engine, component)?;
+        let unusable = |error: wasmtime::Error| FaultReason::Unusable(format!("{error:#}"));
+        let pre = linker.instantiate_pre(component).map_err(unusable)?;
+        let pre = PolicyPre::new(pre).map_err(unusable)?;
+
+        let mut store = v1::store(engine, &limits, None);
+        let described = pre
+            .instantiate(&mut store)
+            .and_then(|policy| policy.headlint_policy_rules().call_describe(&mut store))
+            .map_err(|error| FaultReason::of(&error, &limits))?;
+        let rules: Vec<_> = described.rules.into_iter().map(rule_info).collect();
+        check_description(&described.name, &rules)?;
+        Ok(Self {
+            kinds: rules.iter().flat_map(|rule| rule.kinds.iter().cloned()).collect(),
+            name: described.name,
+            version: described.version,
+            digest,
+            rules,
+            settings_schema: described.settings_schema,
+            pre,
+            limits,
+        })
+    }
+
+    /// Its name, unique in an engine.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its semantic version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `sha256:…` of the component.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Its rules, in its own order.
+    #[must_use]
+    pub fn rules(&self) -> &[RuleInfo] {
+        &self.rules
+    }
+
+    /// JSON Schema of its settings, as it gave it.
+    #[must_use]
+    pub fn settings_schema(&self) -> &str {
+        &self.settings_schema
+    }
+
+    /// Whether it reports on objects of this kind.
+    #[must_use]
+    pub fn wants(&self, kind: &str) -> bool {
+        self.kinds.contains(kind)
+    }
+
+    /// Asks whether it accepts these settings, given as JSON. The inner error
+    /// names the bad key and says what is wrong.
+    ///
+    /// # Errors
+    /// When the policy fails.
+    pub fn check_settings(
+        &self,
+        settings: &str,
+    ) -> Result<Result<(), (String, String)>, FaultReason> {
+        let mut store = v1::store(self.pre.engine(), &self.limits, None);
+        self.pre
+            .instantiate(&mut store)
+            .and_then(|policy| {
+                policy.headlint_policy_rules().call_check_settings(&mut store, settings)
+            })
+            .map(|answer| answer.map_err(|error| (error.key, error.message)))
+            .map_err(|error| FaultReason::of(&error, &self.limits))
+    }
+
+    /// Evaluates it on one object, in an instance of its own.
+    pub(crate) fn evaluate(
+        &self,
+        subject: &Arc<Subject>,
+        review: &rules::Review,
+        inventory: &Arc<dyn Inventory + Send + Sync>,
+    ) -> Evaluation {
+        let start = Instant::now();
+        let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
+        let mut store = v1::store(self.pre.engine(), &self.limits, evaluation);
+        let verdicts = self.call(&mut store, review);
+        let peak_memory = store.data().memory.peak;
+        drop(store);
+        Evaluation { verdicts, cost: Cost { time: start.elapsed(), peak_memory } }
+    }
+
+    fn call(
+        &self,
+        store: &mut Store<State>,
+        review: &rules::Review,
+    ) -> Result<Vec<Verdict>, FaultReason> {
+        let findings = self
+            .pre
+            .instantiate(&mut *store)
+            .and_then(|policy| policy.headlint_policy_rules().call_evaluate(&mut *store, review))
+            .map_err(|error| FaultReason::of(&error, &self.limits))?;
+        if findings.len() > self.limits.findings {
+            return Err(FaultReason::Findings {
+                count: findings.len(),
+                limit: self.limits.findings,
+            });
+        }
+        findings.into_iter().map(|finding| self.verdict(finding)).collect()
+    }
+
+    fn verdict(&self, finding: rules::Finding) -> Result<Verdict, FaultReason> {
+        if !self.rules.iter().any(|rule| rule.id == finding.rule) {
+            return Err(FaultReason::Malformed(format!(
+                "a finding of the rule `{}`, which it doesn't hold",
+                finding.rule
+            )));
+        }
+        let path = |text: &str| -> Result<Path, FaultReason> {
+            text.parse().map_err(|error| FaultReason::Malformed(format!("the path `{text}`: {error}")))
+        };
+        Ok(Verdict {
+            severity: v1::severity(finding.severity),
+            path: path(&finding.path)?,
+            range: finding.range.map(|range| range.start as usize..range.end as usize),
+            places: finding
+                .related
+                .into_iter()
+                .map(|place| {
+                    let path = path(&place.path)?;
+                    Ok(v1::place(place, path))
+                })
+                .collect::<Result<_, FaultReason>>()?,
+            edits: v1::edits(finding.edits).map_err(FaultReason::Malformed)?,
+            rule: finding.rule,
+            what: finding.what,
+            why: finding.why,
+            help: finding.help,
+        })
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses what could do more than a pure function, or speaks another version,
+/// before anything of it runs.
+fn check_world(engine: &wasmtime::Engine, component: &Component) -> Result<(), FaultReason> {
+    let kind = component.component_type();
+    let other_version =
+        |name: &str| name.starts_with("headlint:policy/").then(|| name.to_owned());
+    for (name, _) in kind.imports(engine) {
+        if v1::GRANTED.contains(&name) {
+            continue;
+        }
+        return Err(match other_version(name) {
+            Some(found) => FaultReason::Version { found },
+            None => FaultReason::Import(name.to_owned()),
+        });
+    }
+    let exports: Vec<_> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    if exports.iter().any(|name| name == v1::RULES) {
+        return Ok(());
+    }
+    Err(match exports.iter().find_map(|name| other_version(name)) {
+        Some(found) => FaultReason::Version { found },
+        None => FaultReason::NoRules,
+    })
+}
+
+fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> {
+    let kebab = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 63
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if !kebab(name) {
+        return Err(FaultReason::Malformed(format!("the name `{name}`, which is not kebab-case")));
+    }
+    if rules.is_empty() {
+        return Err(FaultReason::Malformed("no rules".to_owned()));
+    }
+    for (index, rule) in rules.iter().enumerate() {
+        if !kebab(&rule.id) {
+            return Err(FaultReason::Malformed(format!(
+                "the rule id `{}`, which is not kebab-case",
+                rule.id
+            )));
+        }
+        if rules[..index].iter().any(|other| other.id == rule.id) {
+            return Err(FaultReason::Malformed(format!("the rule id `{}` twice", rule.id)));
+        }
+        if rule.kinds.is_empty() {
+            return Err(FaultReason::Malformed(format!("no kinds for the rule `{}`", rule.id)));
+        }
+    }
+    Ok(())
+}
+
+fn rule_info(rule: rules::Rule) -> RuleInfo {
+    RuleInfo {
+        severity: v1::severity(rule.severity),
+        action: match rule.action {
+            rules::Action::Warn => Action::Warn,
+            rules::Action::None => Action::None,
+        },
+        id: rule.id,
+        default_on: rule.default_on,
+        kinds: rule.kinds,
+        summary: rule.summary,
+        documentation: rule.documentation,
+    }
+}

@@ -1,0 +1,239 @@
+//! The adapter for version 1 of the contract: the imports that a policy gets,
+//! and nothing else.
+
+mod answer;
+mod convert;
+mod meter;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Result, Store};
+
+pub(crate) use self::convert::{edits, place, severity, subject_object};
+use self::meter::Meter;
+use super::bindings::context::{self, Version};
+use super::bindings::{Policy, types};
+use super::limits::MemoryMeter;
+use super::policy::Subject;
+use super::{Limits, query};
+use crate::inventory::Inventory;
+use crate::model::{IntOrString, Label, LabelRequirement, LabelSelector};
+
+/// The package, as error texts name it.
+pub(crate) const CONTRACT: &str = "headlint:policy@1.0.0-rc.1";
+/// What a policy exports.
+pub(crate) const RULES: &str = "headlint:policy/rules@1.0.0-rc.1";
+/// What a policy may import.
+pub(crate) const GRANTED: [&str; 2] =
+    ["headlint:policy/types@1.0.0-rc.1", "headlint:policy/context@1.0.0-rc.1"];
+
+/// What the host knows during one evaluation.
+pub(crate) struct State {
+    evaluation: Option<(Arc<Subject>, Arc<dyn Inventory + Send + Sync>)>,
+    meter: Meter,
+    pub(crate) memory: MemoryMeter,
+}
+
+/// A policy looked something up while it described itself.
+#[derive(Debug, thiserror::Error)]
+#[error("looks things up outside of an evaluation")]
+struct OutsideEvaluation;
+
+impl State {
+    fn inventory(&self) -> Result<Arc<dyn Inventory + Send + Sync>> {
+        match &self.evaluation {
+            Some((_, inventory)) => Ok(Arc::clone(inventory)),
+            None => Err(OutsideEvaluation.into()),
+        }
+    }
+
+    fn subject(&self) -> Result<Arc<Subject>> {
+        match &self.evaluation {
+            Some((subject, _)) => Ok(Arc::clone(subject)),
+            None => Err(OutsideEvaluation.into()),
+        }
+    }
+}
+
+/// A store for one evaluation, or none to only describe.
+pub(crate) fn store(
+    engine: &wasmtime::Engine,
+    limits: &Limits,
+    evaluation: Option<(Arc<Subject>, Arc<dyn Inventory + Send + Sync>)>,
+) -> Store<State> {
+    let state =
+        State { evaluation, meter: Meter::new(limits.work), memory: MemoryMeter::default() };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.memory);
+    store.set_epoch_deadline(limits.ticks());
+    store.set_hostcall_fuel(limits.message_bytes);
+    store
+}
+
+/// Grants the imports of the contract.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    Policy::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+}
+
+fn labels(wire: Vec<types::Label>) -> Vec<Label> {
+    let mut labels: Vec<_> =
+        wire.into_iter().map(|label| Label { key: label.key, value: label.value }).collect();
+    labels.sort();
+    labels
+}
+
+fn selector(wire: types::LabelSelector) -> LabelSelector {
+    LabelSelector {
+        match_labels: labels(wire.match_labels),
+        match_expressions: wire
+            .match_expressions
+            .into_iter()
+            .map(|one| LabelRequirement {
+                key: one.key,
+                operator: one.operator,
+                values: one.values,
+            })
+            .collect(),
+    }
+}
+
+impl types::Host for State {}
+
+impl context::Host for State {
+    fn service_by_name(
+        &mut self,
+        namespace: String,
+        name: String,
+    ) -> Result<context::ServiceAnswer> {
+        let inventory = self.inventory()?;
+        answer::service(&mut self.meter, inventory.service(&namespace, &name))
+    }
+
+    fn services_named(&mut self, name: String) -> Result<context::ServicesAnswer> {
+        let inventory = self.inventory()?;
+        answer::services(&mut self.meter, inventory.services_named(&name))
+    }
+
+    fn services_selecting(
+        &mut self,
+        namespace: String,
+        of: Vec<types::Label>,
+    ) -> Result<context::ServicesAnswer> {
+        let inventory = self.inventory()?;
+        answer::services(&mut self.meter, inventory.services_selecting(&namespace, &labels(of)))
+    }
+
+    fn workloads_matching(
+        &mut self,
+        namespace: String,
+        wanted: Vec<types::Label>,
+    ) -> Result<context::WorkloadsAnswer> {
+        let inventory = self.inventory()?;
+        answer::workloads(
+            &mut self.meter,
+            inventory.workloads_matching(&namespace, &labels(wanted)),
+        )
+    }
+
+    fn workloads_selected(
+        &mut self,
+        namespace: String,
+        wanted: types::LabelSelector,
+    ) -> Result<context::WorkloadsAnswer> {
+        let inventory = self.inventory()?;
+        answer::workloads(
+            &mut self.meter,
+            inventory.workloads_selected(&namespace, &selector(wanted)),
+        )
+    }
+
+    fn endpoints_of(
+        &mut self,
+        namespace: String,
+        service: String,
+    ) -> Result<context::EndpointsAnswer> {
+        let inventory = self.inventory()?;
+        answer::endpoints(&mut self.meter, inventory.endpoints_of(&namespace, &service))
+    }
+
+    fn network_policies_in(
+        &mut self,
+        namespace: String,
+    ) -> Result<context::NetworkPoliciesAnswer> {
+        let inventory = self.inventory()?;
+        answer::network_policies(&mut self.meter, inventory.network_policies_in(&namespace))
+    }
+
+    fn references_to(
+        &mut self,
+        namespace: String,
+        service: String,
+    ) -> Result<context::ReferencesAnswer> {
+        let inventory = self.inventory()?;
+        answer::references(&mut self.meter, inventory.references_to(&namespace, &service))
+    }
+
+    fn own_references(&mut self) -> Result<Vec<types::Reference>> {
+        let (subject, inventory) = (self.subject()?, self.inventory()?);
+        let references = inventory.references_in(subject.projected());
+        self.meter.list(&references, convert::reference)
+    }
+
+    fn objects_of(&mut self, kind: String, namespace: String) -> Result<context::ObjectsAnswer> {
+        let inventory = self.inventory()?;
+        answer::objects(&mut self.meter, inventory.objects_of(&kind, &namespace))
+    }
+
+    fn cluster(&mut self) -> Result<types::ClusterProfile> {
+        let inventory = self.inventory()?;
+        let profile = inventory.cluster();
+        Ok(types::ClusterProfile {
+            zone: self.meter.text(&profile.zone)?,
+            minor: profile.minor,
+            dual_stack: profile.dual_stack,
+            aggregator_routing: profile.aggregator_routing,
+        })
+    }
+
+    fn raw(&mut self, version: Version) -> Result<Option<String>> {
+        let subject = self.subject()?;
+        match subject.json(version == Version::Old) {
+            Some((value, _)) => {
+                let text = value.to_string();
+                self.meter.take(text.len() as u64)?;
+                Ok(Some(text))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn query(
+        &mut self,
+        version: Version,
+        path: String,
+    ) -> Result<std::result::Result<Vec<context::QueryMatch>, context::QueryError>> {
+        let subject = self.subject()?;
+        // A query that is refused costs something as well.
+        self.meter.take(path.len() as u64 * 16)?;
+        let Some((value, extent)) = subject.json(version == Version::Old) else {
+            return Ok(Err(context::QueryError::NoObject));
+        };
+        Ok(match query::run(&path, value, *extent, self.meter.left()) {
+            Ok(found) => Ok(found
+                .into_iter()
+                .map(|found| context::QueryMatch { path: found.path, value: found.value })
+                .collect()),
+            Err(query::Refusal::Invalid(reason)) => Err(context::QueryError::Invalid(reason)),
+            Err(query::Refusal::TooCostly) => Err(context::QueryError::TooCostly),
+        })
+    }
+}
+
+/// A port on its way to a guest.
+fn port(meter: &mut Meter, port: &IntOrString) -> Result<types::IntOrString> {
+    Ok(match port {
+        IntOrString::Int(number) => types::IntOrString::Int(*number),
+        IntOrString::Text(name) => types::IntOrString::Text(meter.text(name)?),
+    })
+}

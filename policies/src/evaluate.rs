@@ -1,0 +1,86 @@
+//! The entry point that both doors share: one object, all policies, one
+//! unchanging inventory.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::engine::{Cost, Engine, FaultReason, Policy, RuleInfo, Subject, Verdict};
+use crate::inventory::Inventory;
+
+/// Which rules count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleFilter {
+    /// If not empty, only these; being named enables a rule as well.
+    pub only: BTreeSet<String>,
+    /// Not these.
+    pub skip: BTreeSet<String>,
+    /// These too, although they are off by default.
+    pub enable: BTreeSet<String>,
+}
+
+impl RuleFilter {
+    /// Whether findings of this rule count.
+    #[must_use]
+    pub fn admits(&self, rule: &RuleInfo) -> bool {
+        let wanted = if self.only.is_empty() {
+            rule.default_on || self.enable.contains(&rule.id)
+        } else {
+            self.only.contains(&rule.id)
+        };
+        wanted && !self.skip.contains(&rule.id)
+    }
+}
+
+/// What one policy said about one object.
+#[derive(Debug)]
+pub struct Judgement<'e> {
+    /// Which policy.
+    pub policy: &'e Policy,
+    /// Its verdicts, one for each rule and path, or how it failed.
+    pub verdicts: Result<Vec<Verdict>, FaultReason>,
+    /// What it took.
+    pub cost: Cost,
+}
+
+/// Asks every policy that wants objects of this kind, in order of name.
+/// `admits` is asked for each policy before it runs.
+pub fn evaluate<'e>(
+    engine: &'e Engine,
+    filter: &RuleFilter,
+    subject: &Arc<Subject>,
+    inventory: &Arc<dyn Inventory + Send + Sync>,
+    admits: impl Fn(&Policy) -> bool,
+) -> Vec<Judgement<'e>> {
+    let wants = |policy: &&Policy| {
+        policy.wants(subject.kind())
+            && admits(policy)
+            && policy.rules().iter().any(|rule| filter.admits(rule))
+    };
+    let policies: Vec<_> = engine.policies().iter().filter(wants).collect();
+    if policies.is_empty() || subject.projected().is_controlled() {
+        return Vec::new();
+    }
+    let review = match subject.review() {
+        Ok(review) => review,
+        Err(_) => unreachable!("the object under review isn't metered"),
+    };
+    policies
+        .into_iter()
+        .map(|policy| {
+            let evaluation = policy.evaluate(subject, &review, inventory);
+            let verdicts = evaluation.verdicts.map(|mut verdicts| {
+                let admitted = |id: &str| {
+                    policy.rules().iter().any(|rule| rule.id == id && filter.admits(rule))
+                };
+                let mut seen = BTreeSet::new();
+                verdicts.retain(|verdict| {
+                    let range = verdict.range.as_ref().map(|range| (range.start, range.end));
+                    admitted(&verdict.rule)
+                        && seen.insert((verdict.rule.clone(), verdict.path.to_string(), range))
+                });
+                verdicts
+            });
+            Judgement { policy, verdicts, cost: evaluation.cost }
+        })
+        .collect()
+}

@@ -1,0 +1,243 @@
+//! The linter's door: files in, a report out.
+
+mod locate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use self::locate::Places;
+use crate::engine::{Engine, Subject};
+use crate::evaluate::{Judgement, RuleFilter, evaluate};
+use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
+use crate::inventory::{Inventory, Knowledge, Snapshot};
+use crate::manifest::{self, Document, Source};
+use crate::model::{ClusterProfile, Projected, project};
+
+/// How to lint.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Nothing exists beyond the input.
+    pub complete: bool,
+    /// The namespace of objects that name none.
+    pub default_namespace: String,
+    /// Which rules count.
+    pub rules: RuleFilter,
+}
+
+/// What a policy took in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyProfile {
+    /// The policy's name.
+    pub policy: String,
+    /// Evaluations, each in an instance of its own.
+    pub calls: u64,
+    /// Wall time of all evaluations together.
+    pub time: Duration,
+    /// The most linear memory that any instance had, in bytes.
+    pub peak_memory: usize,
+}
+
+/// The outcome of a run.
+#[derive(Debug)]
+pub struct Lint {
+    /// What to tell.
+    pub report: Report,
+    /// The files, for whoever draws source lines.
+    pub sources: Vec<Arc<Source>>,
+    /// What each policy took, ordered by name.
+    pub profile: Vec<PolicyProfile>,
+}
+
+/// An object that was read, and where it is.
+struct Item {
+    document: Document,
+    projected: Arc<Projected>,
+}
+
+/// What one file holds.
+#[derive(Default)]
+struct File {
+    items: Vec<Item>,
+    errors: Vec<InputError>,
+    skipped: Vec<Skipped>,
+    documents: usize,
+}
+
+fn read(source: &Arc<Source>, namespace: &str) -> File {
+    let loaded = manifest::load(Arc::clone(source));
+    let mut file = File {
+        errors: loaded.errors,
+        skipped: loaded.skipped,
+        documents: loaded.documents,
+        ..File::default()
+    };
+    for manifest in loaded.manifests {
+        match project(&manifest.root, namespace) {
+            Ok(projected) => file
+                .items
+                .push(Item { document: manifest.document, projected: Arc::new(projected) }),
+            Err(error) => {
+                let at = error.path.resolve(&manifest.root).highlight();
+                let position = source.position(at.start);
+                file.errors.push(InputError {
+                    file: source.name.clone(),
+                    line: Some(position.line),
+                    column: Some(position.column),
+                    message: error.to_string(),
+                });
+            }
+        }
+    }
+    file
+}
+
+/// Lints files. `progress` is called with the number of objects judged so far
+/// and of all, from any thread.
+pub fn lint(
+    engine: &Engine,
+    inputs: Vec<Result<Arc<Source>, InputError>>,
+    options: &Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Lint {
+    let mut errors = Vec::new();
+    let mut sources = Vec::new();
+    for input in inputs {
+        match input {
+            Ok(source) => sources.push(source),
+            Err(error) => errors.push(error),
+        }
+    }
+    let files: Vec<File> =
+        sources.par_iter().map(|source| read(source, &options.default_namespace)).collect();
+
+    let mut summary = Summary { files: sources.len(), ..Summary::default() };
+    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+    for file in files {
+        summary.documents += file.documents;
+        items.extend(file.items);
+        errors.extend(file.errors);
+        skipped.extend(file.skipped);
+    }
+    summary.objects = items.len();
+
+    let knowledge = Knowledge {
+        complete: options.complete,
+        // What could not be read may be just what a look-up asks for.
+        unreadable: !errors.is_empty() || skipped.iter().any(Skipped::is_unrendered),
+        unwatched: Vec::new(),
+        profile: ClusterProfile::default(),
+    };
+    let snapshot = Snapshot::build(items.iter().map(|item| &*item.projected), knowledge);
+    let snapshot: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
+
+    let judged = judge(engine, &items, &snapshot, options, progress);
+    let mut findings = judged.findings;
+    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    for finding in &findings {
+        match finding.severity {
+            Severity::Error => summary.errors += 1,
+            Severity::Warning => summary.warnings += 1,
+            Severity::Info => summary.hints += 1,
+        }
+    }
+    errors.sort();
+    skipped.sort();
+    let report =
+        Report { schema: SCHEMA, findings, errors, faults: judged.faults, skipped, summary };
+    Lint { report, sources, profile: judged.profile }
+}
+
+/// File, line, column, rule; then the path, so that no two are equal.
+fn order(finding: &Finding) -> (Option<(&str, u32, u32)>, &str, &str) {
+    let place = finding.location.as_ref();
+    let place = place.map(|place| (place.file.as_str(), place.line, place.column));
+    (place, &finding.rule, &finding.path)
+}
+
+struct Judged {
+    findings: Vec<Finding>,
+    faults: Vec<Fault>,
+    profile: Vec<PolicyProfile>,
+}
+
+fn judge(
+    engine: &Engine,
+    items: &[Item],
+    inventory: &Arc<dyn Inventory + Send + Sync>,
+    options: &Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Judged {
+    // A policy that ran into its deadline once would do so on every object.
+    let given_up: BTreeMap<&str, AtomicBool> =
+        engine.policies().iter().map(|p| (p.name(), AtomicBool::new(false))).collect();
+    let done = AtomicUsize::new(0);
+    let places = Places::new(items.iter().map(|item| (&item.document, &*item.projected)));
+    let judgements: Vec<(Vec<Judgement<'_>>, Vec<Finding>)> = items
+        .par_iter()
+        .map(|item| {
+            let document = item.document.clone();
+            let json = Box::new(move || document.tree().to_json());
+            let subject = Arc::new(Subject::from_file(Arc::clone(&item.projected), json));
+            let mut judgements = evaluate(engine, &options.rules, &subject, inventory, |policy| {
+                !given_up[policy.name()].load(Ordering::Relaxed)
+            });
+            let mut verdicts = Vec::new();
+            for judgement in &mut judgements {
+                match &mut judgement.verdicts {
+                    Ok(list) => verdicts
+                        .extend(list.drain(..).map(|verdict| (judgement.policy.name(), verdict))),
+                    Err(reason) if reason.is_deadline() => {
+                        given_up[judgement.policy.name()].store(true, Ordering::Relaxed);
+                    }
+                    Err(_) => {}
+                }
+            }
+            let findings = places.findings(&item.document, &item.projected, verdicts);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, items.len());
+            (judgements, findings)
+        })
+        .collect();
+
+    let mut profile: BTreeMap<&str, PolicyProfile> = BTreeMap::new();
+    // A policy that fails in one way on many objects is one fault.
+    let mut failed: BTreeMap<(&str, &str, String), (String, usize)> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (item, (judgements, found)) in items.iter().zip(judgements) {
+        findings.extend(found);
+        for judgement in judgements {
+            let name = judgement.policy.name();
+            let entry = profile.entry(name).or_insert_with(|| PolicyProfile {
+                policy: name.to_owned(),
+                calls: 0,
+                time: Duration::ZERO,
+                peak_memory: 0,
+            });
+            entry.calls += 1;
+            entry.time += judgement.cost.time;
+            entry.peak_memory = entry.peak_memory.max(judgement.cost.peak_memory);
+            if let Err(reason) = judgement.verdicts {
+                let object = &item.projected.object.meta().object_ref;
+                failed
+                    .entry((name, judgement.policy.digest(), reason.to_string()))
+                    .or_insert_with(|| (object.to_string(), 0))
+                    .1 += 1;
+            }
+        }
+    }
+    let faults = failed
+        .into_iter()
+        .map(|((policy, digest, reason), (object, count))| Fault {
+            policy: policy.to_owned(),
+            digest: digest.to_owned(),
+            reason: match count {
+                1 => format!("{reason} (on {object})"),
+                _ => format!("{reason} (on {object} and {} more)", count - 1),
+            },
+        })
+        .collect();
+    Judged { findings, faults, profile: profile.into_values().collect() }
+}

@@ -1,0 +1,87 @@
+//! From paths in objects to places in files.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::engine::Verdict;
+use crate::finding::{Finding, Location, ObjectRef, Related};
+use crate::manifest::{self, Document, Node};
+use crate::model::Projected;
+use crate::path::Path;
+
+/// Where the objects of a run are.
+pub(super) struct Places<'d> {
+    documents: HashMap<&'d ObjectRef, &'d Document>,
+}
+
+impl<'d> Places<'d> {
+    /// Of objects that share a name, the last one counts, as it does when they
+    /// are applied.
+    pub(super) fn new(objects: impl Iterator<Item = (&'d Document, &'d Projected)>) -> Self {
+        let documents = objects
+            .map(|(document, projected)| (&projected.object.meta().object_ref, document))
+            .collect();
+        Self { documents }
+    }
+
+    /// The verdicts on one object, as findings. Files are read again only for
+    /// objects that have any.
+    pub(super) fn findings(
+        &self,
+        document: &Document,
+        projected: &Projected,
+        verdicts: Vec<(&str, Verdict)>,
+    ) -> Vec<Finding> {
+        if verdicts.is_empty() {
+            return Vec::new();
+        }
+        let tree = document.tree();
+        let object = &projected.object.meta().object_ref;
+        verdicts
+            .into_iter()
+            .map(|(policy, verdict)| Finding {
+                policy: policy.to_owned(),
+                severity: verdict.severity,
+                location: Some(location(document, &tree, &verdict.path, verdict.range)),
+                path: verdict.path.to_string(),
+                object: object.clone(),
+                related: verdict
+                    .places
+                    .into_iter()
+                    .map(|place| Related {
+                        location: if place.object == *object {
+                            Some(location(document, &tree, &place.path, place.range))
+                        } else {
+                            self.documents.get(&place.object).map(|document| {
+                                location(document, &document.tree(), &place.path, place.range)
+                            })
+                        },
+                        path: place.path.to_string(),
+                        object: place.object,
+                        label: place.label,
+                    })
+                    .collect(),
+                rule: verdict.rule,
+                message: verdict.what,
+                why: verdict.why,
+                help: verdict.help,
+                edits: verdict.edits,
+            })
+            .collect()
+    }
+}
+
+fn location(
+    document: &Document,
+    tree: &Node,
+    path: &Path,
+    range: Option<Range<usize>>,
+) -> Location {
+    let resolved = path.resolve(tree);
+    let source = document.source();
+    let span = match range {
+        Some(range) if resolved.exact => manifest::locate(source, resolved.node, range),
+        _ => resolved.highlight(),
+    };
+    source.location(span)
+}

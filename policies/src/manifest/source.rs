@@ -1,0 +1,255 @@
+//! One input: its name, its text, and where its lines start.
+
+use std::sync::OnceLock;
+
+use super::node::{Span, offset};
+use crate::finding::{InputError, Location};
+
+/// The largest input that is read, in bytes: 256 MiB, some hundred times the
+/// largest rendered chart that we know. Offsets are `u32`.
+pub const MAX_SOURCE_BYTES: u64 = 256 << 20;
+
+/// A text that was read, and what the user calls it.
+#[derive(Debug)]
+pub struct Source {
+    /// The path as the user gave it, `-` for standard input.
+    pub name: String,
+    /// Without the byte order mark.
+    pub text: String,
+    /// Offsets at which lines start, ascending, the first one 0.
+    lines: OnceLock<Vec<u32>>,
+    /// Characters in front of each block of [`BLOCK`] bytes: a line may be as
+    /// long as the text, and have an error at every word.
+    characters: OnceLock<Vec<u32>>,
+}
+
+/// Bytes that are looked at to find a column.
+const BLOCK: usize = 4096;
+
+/// A point in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Counts from 1.
+    pub line: u32,
+    /// Counts from 1, in characters.
+    pub column: u32,
+}
+
+impl Source {
+    /// Decodes UTF-8, with or without a byte order mark, and UTF-16 with one.
+    ///
+    /// # Errors
+    /// Bytes that aren't text in one of these encodings, or too many of them.
+    /// kubectl puts U+FFFD in the place of such bytes and sends that; nobody
+    /// means it.
+    ///
+    /// # Source
+    /// `BOMOverride` in cli-runtime v0.36.3 `pkg/resource/visitor.go`,
+    /// `FileVisitor.Visit`.
+    pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, InputError> {
+        let name = name.into();
+        if bytes.len() as u64 > MAX_SOURCE_BYTES {
+            return Err(too_large(name));
+        }
+        match decode(bytes) {
+            Ok(text) => Ok(Self::of(name, text)),
+            Err(Undecodable { before, message }) => {
+                let valid = Self::of(name, before);
+                Err(valid.error(offset(valid.text.len()), message))
+            }
+        }
+    }
+
+    fn of(name: String, text: String) -> Self {
+        Self { name, text, lines: OnceLock::new(), characters: OnceLock::new() }
+    }
+
+    /// Line and column of an offset; of the end for one behind the end.
+    pub fn position(&self, at: u32) -> Position {
+        let lines = self.lines();
+        let line = lines.partition_point(|start| *start <= at).max(1);
+        let column = self.characters_before(at as usize)
+            - self.characters_before(lines[line - 1] as usize)
+            + 1;
+        Position { line: offset(line), column: offset(column) }
+    }
+
+    /// Where a span stands, in the form that reports use.
+    pub fn location(&self, span: Span) -> Location {
+        let start = self.position(span.start);
+        let end = self.position(span.end);
+        Location {
+            file: self.name.clone(),
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            bytes: span.range(),
+        }
+    }
+
+    /// An error at an offset.
+    pub(super) fn error(&self, at: u32, message: impl Into<String>) -> InputError {
+        let Position { line, column } = self.position(at);
+        InputError {
+            file: self.name.clone(),
+            line: Some(line),
+            column: Some(column),
+            message: message.into(),
+        }
+    }
+
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| offset(at + 1))).collect()
+        })
+    }
+
+    fn characters_before(&self, at: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let at = at.min(bytes.len());
+        let blocks = self.characters.get_or_init(|| {
+            let mut before = 0;
+            let counted = bytes.chunks(BLOCK).map(|block| {
+                before += offset(count_characters(block));
+                before
+            });
+            std::iter::once(0).chain(counted).collect()
+        });
+        let block = at / BLOCK;
+        blocks[block] as usize + count_characters(&bytes[block * BLOCK..at])
+    }
+}
+
+/// Characters that start in a piece of UTF-8.
+fn count_characters(utf8: &[u8]) -> usize {
+    utf8.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
+}
+
+/// The error for an input beyond [`MAX_SOURCE_BYTES`].
+pub fn too_large(file: impl Into<String>) -> InputError {
+    InputError {
+        file: file.into(),
+        line: None,
+        column: None,
+        message: format!(
+            "larger than {} MiB, the most that headlint reads from one file: split it",
+            MAX_SOURCE_BYTES >> 20
+        ),
+    }
+}
+
+/// Bytes that are no text: what came before them, and what is wrong.
+struct Undecodable {
+    before: String,
+    message: String,
+}
+
+fn decode(mut bytes: Vec<u8>) -> Result<String, Undecodable> {
+    match bytes.as_slice() {
+        [0xEF, 0xBB, 0xBF, ..] => {
+            bytes.drain(..3);
+        }
+        [0xFF, 0xFE, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
+        _ => {}
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let mut bytes = error.into_bytes();
+        let wrong = bytes[at];
+        bytes.truncate(at);
+        Undecodable {
+            before: String::from_utf8_lossy(&bytes).into_owned(),
+            message: format!(
+                "byte 0x{wrong:02X} is not UTF-8 here: save the file in UTF-8, or leave out binary files"
+            ),
+        }
+    })
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undecodable> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let mut text = String::with_capacity(bytes.len());
+    for decoded in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        match decoded {
+            Ok(character) => text.push(character),
+            Err(_) => return Err(undecodable_utf16(text)),
+        }
+    }
+    if rest.is_empty() { Ok(text) } else { Err(undecodable_utf16(text)) }
+}
+
+fn undecodable_utf16(before: String) -> Undecodable {
+    let message =
+        "the byte order mark says UTF-16, but these bytes are none: save the file in UTF-8";
+    Undecodable { before, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn text_is_decoded_as_kubectl_does() {
+        for bytes in [
+            "ä: 😀\n".as_bytes().to_vec(),
+            "\u{FEFF}ä: 😀\n".as_bytes().to_vec(),
+            utf16("\u{FEFF}ä: 😀\n", u16::to_le_bytes),
+            utf16("\u{FEFF}ä: 😀\n", u16::to_be_bytes),
+        ] {
+            assert_eq!(Source::new("-", bytes).unwrap().text, "ä: 😀\n");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_an_error_with_their_place() {
+        for (bytes, place, message) in [
+            (b"a: b\nc\xC3\xA4: \xFF".to_vec(), (2, 5), "byte 0xFF is not UTF-8 here"),
+            (b"\xFF\xFEa\0\n\0b".to_vec(), (2, 1), "the byte order mark says UTF-16"),
+            (b"\xFE\xFF\xD8\x00\0a".to_vec(), (1, 1), "the byte order mark says UTF-16"),
+        ] {
+            let error = Source::new("f.yaml", bytes).unwrap_err();
+            assert_eq!((error.line, error.column), (Some(place.0), Some(place.1)));
+            assert!(error.message.starts_with(message), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source::new("-", "äb\r\nc\n".into()).unwrap();
+        for (at, line, column) in
+            [(0, 1, 1), (2, 1, 2), (3, 1, 3), (5, 2, 1), (6, 2, 2), (7, 3, 1), (99, 3, 1)]
+        {
+            assert_eq!(source.position(at), Position { line, column }, "{at}");
+        }
+        assert_eq!(
+            Source::new("-", Vec::new()).unwrap().position(0),
+            Position { line: 1, column: 1 }
+        );
+    }
+
+    #[test]
+    fn columns_of_a_line_longer_than_a_block_are_right() {
+        let text = format!("x\n{}", "ä".repeat(2 * BLOCK));
+        let source = Source::new("-", text.into()).unwrap();
+        for characters in [0, 1, BLOCK / 2 - 1, BLOCK / 2, BLOCK, 2 * BLOCK] {
+            let column = offset(characters + 1);
+            assert_eq!(source.position(offset(2 + 2 * characters)), Position { line: 2, column });
+        }
+    }
+
+    #[test]
+    fn a_location_has_both_ends() {
+        let source = Source::new("f.yaml", "a:\n  b: c\n".into()).unwrap();
+        let location = source.location(Span::new(5, 9));
+        assert_eq!((location.line, location.column), (2, 3));
+        assert_eq!((location.end_line, location.end_column), (2, 7));
+        assert_eq!(location.bytes, 5..9);
+    }
+}

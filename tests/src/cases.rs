@@ -1,0 +1,169 @@
+//! The cases of the built-in policies' rules, found on the filesystem.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use headlint_policies::engine::{Engine, Limits};
+use headlint_policies::evaluate::RuleFilter;
+use headlint_policies::finding::{Finding, Severity};
+use headlint_policies::lint::{Lint, Options, lint};
+use headlint_policies::manifest::Source;
+
+/// The root of the tree.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The built-in policies' folders, by name.
+///
+/// # Panics
+/// When there are none.
+#[must_use]
+pub fn policies() -> BTreeMap<String, PathBuf> {
+    let folders: BTreeMap<_, _> = entries(&root().join("wasm-policies/builtin"))
+        .filter(|path| path.join("Cargo.toml").exists())
+        .map(|path| (name(&path), path))
+        .collect();
+    assert!(!folders.is_empty(), "there are built-in policies");
+    folders
+}
+
+/// One manifest that makes a rule fire, or that must not.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The rule that it is about.
+    pub rule: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether its name begins with `fires-`.
+    pub fires: bool,
+    /// What is in it.
+    pub text: String,
+    /// `rule severity Kind/name path`, sorted.
+    pub expected: Vec<String>,
+    /// From its `# args:` line.
+    pub options: Options,
+}
+
+/// All cases, ordered by path.
+///
+/// # Panics
+/// When a case is misnamed, or its header can't be read.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for policy in policies().values() {
+        for folder in entries(&policy.join("cases")) {
+            let rule = name(&folder);
+            for path in entries(&folder).filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+            {
+                cases.push(case(&rule, path));
+            }
+        }
+    }
+    cases
+}
+
+fn case(rule: &str, path: PathBuf) -> Case {
+    let text = fs::read_to_string(&path).expect("a case can be read");
+    let kind = name(&path);
+    let fires = kind.starts_with("fires-");
+    assert!(fires || kind.starts_with("quiet-"), "{} is neither fires- nor quiet-", path.display());
+    let header = text.lines().take_while(|line| line.starts_with('#'));
+    let (mut expected, mut options) = (Vec::new(), defaults());
+    for line in header {
+        if let Some(finding) = line.strip_prefix("# expect: ") {
+            expected.push(finding.to_owned());
+        } else if let Some(args) = line.strip_prefix("# args: ") {
+            apply(&mut options, args, &path);
+        }
+    }
+    expected.sort();
+    Case { rule: rule.to_owned(), path, fires, text, expected, options }
+}
+
+fn apply(options: &mut Options, args: &str, path: &Path) {
+    let mut args = args.split_whitespace();
+    while let Some(arg) = args.next() {
+        match (arg, args.clone().next()) {
+            ("--complete", _) => options.complete = true,
+            ("--namespace", Some(namespace)) => namespace.clone_into(&mut options.default_namespace),
+            ("--enable", Some(rule)) => {
+                options.rules.enable.insert(rule.to_owned());
+            }
+            _ => panic!("{}: unknown argument {arg}", path.display()),
+        }
+        if arg != "--complete" {
+            args.next();
+        }
+    }
+}
+
+/// How the linter runs when nothing is said.
+#[must_use]
+pub fn defaults() -> Options {
+    Options {
+        complete: false,
+        default_namespace: "default".to_owned(),
+        rules: RuleFilter::default(),
+    }
+}
+
+/// The engine with the built-in policies, made once.
+///
+/// # Panics
+/// When it can't be made.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::builtin(Limits::default(), 8, None).expect("an engine"))
+}
+
+/// Lints one text.
+///
+/// # Panics
+/// When it isn't UTF-8.
+#[must_use]
+pub fn lint_text(name: &str, text: &str, options: &Options) -> Lint {
+    let source = Source::new(name, text.as_bytes().to_vec()).expect("it is UTF-8");
+    lint(engine(), vec![Ok(Arc::new(source))], options, &|_, _| {})
+}
+
+/// `rule severity Kind/name path` of a finding.
+#[must_use]
+pub fn brief(finding: &Finding) -> String {
+    let (object, path) = (&finding.object, &finding.path);
+    format!("{} {} {}/{} {path}", finding.rule, finding.severity, object.kind, object.name)
+}
+
+/// What counts in a case of a rule: all that this rule says, and whatever any
+/// rule says aloud.
+#[must_use]
+pub fn told(rule: &str, findings: &[Finding]) -> Vec<String> {
+    let mut told: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.rule == rule || finding.severity > Severity::Info)
+        .map(brief)
+        .collect();
+    told.sort();
+    told
+}
+
+/// The ids of all rules.
+#[must_use]
+pub fn rule_ids() -> BTreeSet<String> {
+    engine().rules().iter().map(|(_, rule)| rule.id.clone()).collect()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+    entries.sort();
+    entries.into_iter()
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}

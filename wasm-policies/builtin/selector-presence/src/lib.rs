@@ -1,0 +1,80 @@
+//! Whether a Service is headless at all, and who provides its endpoints.
+
+pub mod cluster_ip_none_misspelled;
+pub mod cluster_ips_none_without_cluster_ip;
+pub mod headless_type_conflict;
+pub mod selectorless_without_endpoints;
+
+use headlint_policy_sdk::{Context, Version};
+
+headlint_policy_sdk::policy! {
+    name: "selector-presence",
+    rules: [
+        cluster_ip_none_misspelled::RULE,
+        cluster_ips_none_without_cluster_ip::RULE,
+        headless_type_conflict::RULE,
+        selectorless_without_endpoints::RULE,
+    ],
+}
+
+/// Whether the object under review has this key, whatever its value: an edit
+/// adds a missing key, and sets one that is null or empty.
+fn has_key(context: &dyn Context, path: &str) -> bool {
+    context.query(Version::New, path).is_ok_and(|matches| !matches.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::types::{Metadata, Object, ObjectRef, Service, Traits};
+    use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule, Severity};
+
+    /// A Service with nothing but a name.
+    pub(crate) fn service() -> Service {
+        Service {
+            meta: Metadata {
+                ref_: ObjectRef {
+                    api_version: "v1".to_owned(),
+                    kind: "Service".to_owned(),
+                    namespace: "shop".to_owned(),
+                    name: "db".to_owned(),
+                },
+                labels: Vec::new(),
+                traits: Traits::empty(),
+            },
+            service_type: "ClusterIP".to_owned(),
+            cluster_ip: None,
+            cluster_ips: Vec::new(),
+            selector: Vec::new(),
+            ports: Vec::new(),
+            publish_not_ready_addresses: false,
+            external_name: None,
+            session_affinity: None,
+            internal_traffic_policy: None,
+            ip_families: Vec::new(),
+            ip_family_policy: None,
+            type_errors: Vec::new(),
+        }
+    }
+
+    pub(crate) fn review(service: Service) -> Review {
+        Review {
+            settings: "{}".to_owned(),
+            object: Object::Service(service),
+            old: None,
+            operation: Operation::Create,
+            origin: Origin::Lint,
+        }
+    }
+
+    /// Severity and path of what one rule finds.
+    pub(crate) fn brief(rule: &Rule, review: &Review, world: &Snapshot) -> Vec<(Severity, String)> {
+        let mut findings = Findings::default();
+        (rule.check)(review, world, &mut findings);
+        findings
+            .brief()
+            .into_iter()
+            .map(|(_, severity, path)| (severity, path.to_owned()))
+            .collect()
+    }
+}

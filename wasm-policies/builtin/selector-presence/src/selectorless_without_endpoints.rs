@@ -1,0 +1,167 @@
+//! A headless Service that nothing gives addresses to.
+
+use headlint_policy_sdk::service::{has, headless, refused, selectorless};
+use headlint_policy_sdk::types::{Object, Service, Traits};
+use headlint_policy_sdk::{
+    Action, Answer, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity,
+    UnknownReason,
+};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "selectorless-without-endpoints",
+    severity: Severity::Warning,
+    action: Action::Warn,
+    default_on: true,
+    kinds: &["Service"],
+    summary: "a headless Service has no selector, and no Endpoints or EndpointSlice",
+    documentation: include_str!("selectorless-without-endpoints.md"),
+    check,
+};
+
+fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+    let Some(service) = review.service() else { return };
+    let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
+    if review.operation == Operation::Delete
+        || !headless(service)
+        || !selectorless(service)
+        || refused(service)
+        || has(&service.meta, settled)
+    {
+        return;
+    }
+    // The other rule's ground: a selector that is written, and empty. An empty map never
+    // gets to admission.
+    if review.origin == Origin::Lint && crate::has_key(context, "$.spec.selector") {
+        return;
+    }
+    let namespace = &service.meta.ref_.namespace;
+    let name = &service.meta.ref_.name;
+    let (severity, doubt) = match context.endpoints_of(namespace, name) {
+        Answer::Found(_) | Answer::Unknown(UnknownReason::Unwatched) => return,
+        Answer::Absent | Answer::Unknown(UnknownReason::Elsewhere) => (Severity::Warning, None),
+        Answer::Unknown(UnknownReason::Produced) => {
+            (Severity::Info, Some("unless a controller in this namespace writes them"))
+        }
+        Answer::Unknown(UnknownReason::Unreadable) => {
+            (Severity::Info, Some("unless they are in what could not be read"))
+        }
+    };
+    // A Service that leader election keeps for its Endpoints has no ports, and nobody dials it.
+    let placeholder = service.ports.is_empty()
+        && !matches!(context.references_to(namespace, name), Answer::Found(_))
+        && !governs(service, context);
+    let (severity, doubt) = match doubt {
+        None if placeholder => (
+            Severity::Info,
+            Some("unless it only holds the place of Endpoints that a leader election writes"),
+        ),
+        _ => (severity, doubt),
+    };
+    let why = format!("`{name}.{namespace}.svc` is NXDOMAIN for every client, for A and AAAA");
+    findings.add(
+        Finding::new(&RULE, "$.spec")
+            .severity(severity)
+            .what(format!(
+                "Headless Service `{name}` has no selector, and namespace `{namespace}` \
+                has no Endpoints or EndpointSlice for it"
+            ))
+            .why(match doubt {
+                Some(doubt) => format!("{why}, {doubt}"),
+                None => why,
+            })
+            .help(format!(
+                "add `spec.selector` with the labels of its Pods, or an EndpointSlice \
+                with the label `kubernetes.io/service-name: {name}`; if that is applied \
+                later, it heals this without a restart"
+            )),
+    );
+}
+
+/// Whether a StatefulSet takes the names of its Pods from the Service.
+fn governs(service: &Service, context: &dyn Context) -> bool {
+    let meta = &service.meta.ref_;
+    context.objects("StatefulSet", &meta.namespace).seen().iter().any(|object| match object {
+        Object::Workload(workload) => workload
+            .stateful_set
+            .as_ref()
+            .is_some_and(|set| set.service_name.as_ref() == Some(&meta.name)),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::types::{Endpoints, Metadata, ServicePort};
+
+    use super::*;
+    use crate::tests::{brief, review, service};
+
+    fn headless_with_port() -> Service {
+        let mut service = service();
+        service.cluster_ip = Some("None".to_owned());
+        service.ports.push(ServicePort {
+            name: "tcp".to_owned(),
+            protocol: "TCP".to_owned(),
+            port: Some(5432),
+            target_port: None,
+            node_port: None,
+        });
+        service
+    }
+
+    fn severities(service: Service, world: &Snapshot) -> Vec<Severity> {
+        brief(&RULE, &review(service), world).into_iter().map(|(severity, _)| severity).collect()
+    }
+
+    #[test]
+    fn an_open_bundle_is_no_excuse() {
+        for complete in [false, true] {
+            let world = Snapshot { complete, ..Snapshot::default() };
+            assert_eq!(severities(headless_with_port(), &world), [Severity::Warning]);
+        }
+    }
+
+    #[test]
+    fn a_service_without_ports_that_nobody_dials_is_a_hint() {
+        let mut service = headless_with_port();
+        service.ports.clear();
+        assert_eq!(severities(service, &Snapshot::default()), [Severity::Info]);
+    }
+
+    #[test]
+    fn endpoints_and_managed_services_are_accepted() {
+        let service = headless_with_port();
+        let mut managed = service.clone();
+        managed.meta.traits = Traits::ENDPOINTS_MANAGED_ELSEWHERE;
+        assert_eq!(severities(managed, &Snapshot::default()), []);
+
+        let mut meta = Metadata { labels: Vec::new(), ..service.meta.clone() };
+        meta.ref_.kind = "EndpointSlice".to_owned();
+        let slice = Endpoints {
+            meta,
+            service: service.meta.ref_.name.clone(),
+            address_type: Some("IPv4".to_owned()),
+            subsets: Vec::new(),
+            skip_mirror: false,
+        };
+        let world = Snapshot { objects: vec![Object::Endpoints(slice)], ..Snapshot::default() };
+        assert_eq!(severities(service, &world), []);
+    }
+
+    #[test]
+    fn a_service_that_is_refused_or_has_an_address_is_none_of_its_business() {
+        for (ip, kind) in [
+            (None, "ClusterIP"),
+            (Some("none"), "ClusterIP"),
+            (Some("None"), "NodePort"),
+            (Some("None"), "ExternalName"),
+        ] {
+            let mut service = headless_with_port();
+            service.cluster_ip = ip.map(str::to_owned);
+            service.service_type = kind.to_owned();
+            assert_eq!(severities(service, &Snapshot::default()), [], "{ip:?} {kind}");
+        }
+    }
+}

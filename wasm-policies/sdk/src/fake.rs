@@ -1,0 +1,170 @@
+//! A context for native unit tests.
+
+use crate::context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
+use crate::labels;
+use crate::types::{
+    ClusterProfile, Endpoints, Label, LabelSelector, NetworkPolicy, Object, Reference, Service,
+    Workload,
+};
+
+/// A small world, searched from end to end. What isn't in it is unknown,
+/// unless it is complete.
+///
+/// Approximations: selectors of NetworkPolicies are matched by their
+/// `matchLabels` alone, and there is no raw JSON.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Whether nothing exists beyond it.
+    pub complete: bool,
+    /// Services, workloads, endpoints and NetworkPolicies.
+    pub objects: Vec<Object>,
+    /// References of all objects.
+    pub references: Vec<Reference>,
+    /// References of the object under review.
+    pub own_references: Vec<Reference>,
+}
+
+impl Snapshot {
+    fn answer<T>(&self, found: Vec<T>) -> Answer<Vec<T>> {
+        match (found.is_empty(), self.complete) {
+            (false, _) => Answer::Found(found),
+            (true, true) => Answer::Absent,
+            (true, false) => Answer::Unknown(UnknownReason::Elsewhere),
+        }
+    }
+
+    fn services(&self) -> impl Iterator<Item = &Service> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Service(service) => Some(service),
+            _ => None,
+        })
+    }
+
+    fn workloads(&self, namespace: &str) -> impl Iterator<Item = &Workload> {
+        self.objects.iter().filter_map(move |object| match object {
+            Object::Workload(workload) if workload.meta.ref_.namespace == namespace => {
+                Some(workload)
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Context for Snapshot {
+    fn service(&self, namespace: &str, name: &str) -> Answer<Service> {
+        let found = self
+            .services()
+            .find(|s| s.meta.ref_.namespace == namespace && s.meta.ref_.name == name)
+            .cloned();
+        match (found, self.complete) {
+            (Some(service), _) => Answer::Found(service),
+            (None, true) => Answer::Absent,
+            (None, false) => Answer::Unknown(UnknownReason::Elsewhere),
+        }
+    }
+
+    fn services_named(&self, name: &str) -> Answer<Vec<Service>> {
+        self.answer(self.services().filter(|s| s.meta.ref_.name == name).cloned().collect())
+    }
+
+    fn services_selecting(&self, namespace: &str, of: &[Label]) -> Answer<Vec<Service>> {
+        self.answer(
+            self.services()
+                .filter(|s| s.meta.ref_.namespace == namespace)
+                .filter(|s| !s.selector.is_empty() && labels::satisfy(of, &s.selector))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<Workload>> {
+        let matches = |w: &&Workload| {
+            selector.iter().all(|wanted| {
+                w.template.labels.contains(wanted) || w.template.added_labels.contains(&wanted.key)
+            })
+        };
+        self.answer(match selector {
+            [] => Vec::new(),
+            _ => self.workloads(namespace).filter(matches).cloned().collect(),
+        })
+    }
+
+    fn workloads_selected(
+        &self,
+        namespace: &str,
+        selector: &LabelSelector,
+    ) -> Answer<Vec<Workload>> {
+        self.answer(
+            self.workloads(namespace)
+                .filter(|w| labels::satisfy(&w.template.labels, &selector.match_labels))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    fn endpoints_of(&self, namespace: &str, service: &str) -> Answer<Vec<Endpoints>> {
+        let found = self.objects.iter().filter_map(|object| match object {
+            Object::Endpoints(endpoints)
+                if endpoints.meta.ref_.namespace == namespace && endpoints.service == service =>
+            {
+                Some(endpoints.clone())
+            }
+            _ => None,
+        });
+        self.answer(found.collect())
+    }
+
+    fn network_policies(&self, namespace: &str) -> Answer<Vec<NetworkPolicy>> {
+        let found = self.objects.iter().filter_map(|object| match object {
+            Object::NetworkPolicy(policy) if policy.meta.ref_.namespace == namespace => {
+                Some(policy.clone())
+            }
+            _ => None,
+        });
+        self.answer(found.collect())
+    }
+
+    fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<Reference>> {
+        let found = self
+            .references
+            .iter()
+            .filter(|r| r.namespace == namespace && r.service == service)
+            .cloned();
+        self.answer(found.collect())
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.own_references.clone()
+    }
+
+    fn objects(&self, kind: &str, namespace: &str) -> Answer<Vec<Object>> {
+        let found = self.objects.iter().filter(|object| {
+            let meta = match object {
+                Object::Service(service) => &service.meta,
+                Object::Workload(workload) => &workload.meta,
+                Object::Endpoints(endpoints) => &endpoints.meta,
+                Object::NetworkPolicy(policy) => &policy.meta,
+                Object::Other(meta) => meta,
+            };
+            meta.ref_.kind == kind && meta.ref_.namespace == namespace
+        });
+        self.answer(found.cloned().collect())
+    }
+
+    fn cluster(&self) -> ClusterProfile {
+        ClusterProfile {
+            zone: "cluster.local".to_owned(),
+            minor: 36,
+            dual_stack: None,
+            aggregator_routing: false,
+        }
+    }
+
+    fn raw(&self, _version: Version) -> Option<String> {
+        None
+    }
+
+    fn query(&self, _version: Version, _path: &str) -> Result<Vec<QueryMatch>, QueryError> {
+        Err(QueryError::NoObject)
+    }
+}

@@ -1,0 +1,247 @@
+//! What a policy is: a name and some rules.
+
+use crate::bindings::wire;
+pub use crate::bindings::wire::{Action, Operation, Origin, SettingsError};
+use crate::context::{Context, Host};
+use crate::finding::Findings;
+use crate::types::{Endpoints, NetworkPolicy, Object, Service, Workload};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// A hint: shown on request, never fails a run by default.
+    Info,
+    /// Something that hurts a client in some situation.
+    Warning,
+    /// Something that can't work.
+    Error,
+}
+
+impl From<Severity> for wire::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Info,
+            Severity::Warning => Self::Warning,
+            Severity::Error => Self::Error,
+        }
+    }
+}
+
+impl From<wire::Severity> for Severity {
+    fn from(severity: wire::Severity) -> Self {
+        match severity {
+            wire::Severity::Info => Self::Info,
+            wire::Severity::Warning => Self::Warning,
+            wire::Severity::Error => Self::Error,
+        }
+    }
+}
+
+/// The unit of documentation, severity, ignoring and testing.
+#[derive(Debug)]
+pub struct Rule {
+    /// Kebab-case, naming the defect. Never reused.
+    pub id: &'static str,
+    /// The usual severity.
+    pub severity: Severity,
+    /// What admission does with a finding when nothing is configured.
+    pub action: Action,
+    /// Whether it runs without being enabled by name.
+    pub default_on: bool,
+    /// The kinds of the objects that it reports on.
+    pub kinds: &'static [&'static str],
+    /// One line.
+    pub summary: &'static str,
+    /// Markdown; its first heading is the id.
+    pub documentation: &'static str,
+    /// Looks at one object of one of the kinds.
+    pub check: fn(&Review, &dyn Context, &mut Findings),
+}
+
+/// One object under review.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Review {
+    /// JSON that the policy has accepted.
+    pub settings: String,
+    /// The object; for a DELETE its last version.
+    pub object: Object,
+    /// The version before, for an UPDATE.
+    pub old: Option<Object>,
+    /// What happens to the object.
+    pub operation: Operation,
+    /// At which door.
+    pub origin: Origin,
+}
+
+impl Review {
+    /// The object, if it is a Service.
+    #[must_use]
+    pub fn service(&self) -> Option<&Service> {
+        match &self.object {
+            Object::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is a Pod or makes Pods.
+    #[must_use]
+    pub fn workload(&self) -> Option<&Workload> {
+        match &self.object {
+            Object::Workload(workload) => Some(workload),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is an Endpoints object or an EndpointSlice.
+    #[must_use]
+    pub fn endpoints(&self) -> Option<&Endpoints> {
+        match &self.object {
+            Object::Endpoints(endpoints) => Some(endpoints),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is a NetworkPolicy.
+    #[must_use]
+    pub fn network_policy(&self) -> Option<&NetworkPolicy> {
+        match &self.object {
+            Object::NetworkPolicy(policy) => Some(policy),
+            _ => None,
+        }
+    }
+
+    fn kind(&self) -> &str {
+        let meta = match &self.object {
+            Object::Service(service) => &service.meta,
+            Object::Workload(workload) => &workload.meta,
+            Object::Endpoints(endpoints) => &endpoints.meta,
+            Object::NetworkPolicy(policy) => &policy.meta,
+            Object::Other(meta) => meta,
+        };
+        &meta.ref_.kind
+    }
+}
+
+/// Makes a component of rules.
+///
+/// `settings_schema` and `check_settings` may be left out by a policy that
+/// has no settings.
+#[macro_export]
+macro_rules! policy {
+    (name: $name:literal, rules: [$($rule:expr),+ $(,)?] $(,)?) => {
+        $crate::policy! {
+            name: $name,
+            settings_schema: r#"{"type":"object","additionalProperties":false}"#,
+            check_settings: $crate::export::check_no_settings,
+            rules: [$($rule),+],
+        }
+    };
+    (
+        name: $name:literal,
+        settings_schema: $schema:expr,
+        check_settings: $check:expr,
+        rules: [$($rule:expr),+ $(,)?] $(,)?
+    ) => {
+        /// The rules of this policy.
+        pub static RULES: &[&$crate::Rule] = &[$(&$rule),+];
+
+        #[cfg(target_family = "wasm")]
+        mod component {
+            #[global_allocator]
+            static ARENA: $crate::export::Arena = $crate::export::Arena::new();
+
+            struct Component;
+
+            impl $crate::export::Guest for Component {
+                fn describe() -> $crate::export::wire::Description {
+                    $crate::export::describe(
+                        $name,
+                        env!("CARGO_PKG_VERSION"),
+                        $schema,
+                        super::RULES,
+                    )
+                }
+
+                fn check_settings(
+                    settings: String,
+                ) -> Result<(), $crate::export::wire::SettingsError> {
+                    $check(&settings)
+                }
+
+                fn evaluate(
+                    review: $crate::export::wire::Review,
+                ) -> Vec<$crate::export::wire::Finding> {
+                    $crate::export::evaluate(super::RULES, review)
+                }
+            }
+
+            $crate::export::export!(Component with_types_in $crate::export::generated);
+        }
+    };
+}
+
+/// The settings check of a policy that has none.
+///
+/// # Errors
+/// Names the first key, or says that it isn't an object.
+pub fn check_no_settings(settings: &str) -> Result<(), SettingsError> {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(settings) {
+        Ok(map) => match map.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(SettingsError {
+                key: key.clone(),
+                message: format!("unknown key `{key}`: this policy has no settings"),
+            }),
+        },
+        Err(error) => Err(SettingsError {
+            key: String::new(),
+            message: format!("the settings are no JSON object: {error}"),
+        }),
+    }
+}
+
+/// What a policy says of itself.
+#[must_use]
+pub fn describe(
+    name: &str,
+    version: &str,
+    settings_schema: &str,
+    rules: &[&Rule],
+) -> wire::Description {
+    wire::Description {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        rules: rules
+            .iter()
+            .map(|rule| wire::Rule {
+                id: rule.id.to_owned(),
+                severity: rule.severity.into(),
+                action: rule.action,
+                default_on: rule.default_on,
+                kinds: rule.kinds.iter().map(|&kind| kind.to_owned()).collect(),
+                summary: rule.summary.to_owned(),
+                documentation: rule.documentation.to_owned(),
+            })
+            .collect(),
+        settings_schema: settings_schema.to_owned(),
+    }
+}
+
+/// Runs every rule that reports on this kind.
+#[must_use]
+pub fn evaluate(rules: &[&Rule], review: wire::Review) -> Vec<wire::Finding> {
+    let review = Review {
+        settings: review.settings,
+        object: review.object,
+        old: review.old,
+        operation: review.operation,
+        origin: review.origin,
+    };
+    let mut findings = Findings::default();
+    for rule in rules {
+        if rule.kinds.contains(&review.kind()) {
+            (rule.check)(&review, &Host, &mut findings);
+        }
+    }
+    findings.list
+}
