@@ -7,6 +7,10 @@ SHELL := /bin/bash
 # Prints what a step took. $(call step,name,command)
 step = @start=$$(date +%s); { $(2); } && echo "-- $(1): $$(( $$(date +%s) - start )) s" >&2
 
+# Always the whole workspace, so that every call wants the same features of the
+# dependencies, and each is built once.
+cargo_build = cargo build --locked --release --workspace --bins
+
 POLICY_SOURCES := $(shell find wasm-policies/builtin wasm-policies/sdk wasm-policies/wit \
 	-name '*.rs' -o -name '*.md' -path '*/src/*' -o -name '*.wit' -o -name Cargo.toml)
 PACK_SOURCES := $(shell find wasm-policies/pack -type f)
@@ -20,12 +24,12 @@ setup: ## Installs what the build needs, quietly where it is there already
 	@tests/setup.sh
 
 build: policies ## Builds target/release/headlint
-	$(call step,build,cargo build --locked --release --workspace --bins)
+	$(call step,build,$(cargo_build))
 
 policies: setup target/policies/.packed ## Builds the built-in policies
 
 target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.toml $(PACK_SOURCES) Cargo.lock
-	$(call step,packer,cargo build --locked --release -p headlint-policy-pack)
+	$(call step,packer,$(cargo_build))
 	$(call step,policies,wasm-policies/build.sh)
 	@touch $@
 

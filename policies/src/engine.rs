@@ -25,9 +25,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig,
-};
+use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 pub use self::fault::FaultReason;
 pub use self::limits::Limits;
@@ -59,6 +57,9 @@ pub enum EngineError {
         /// What wasmtime says.
         reason: String,
     },
+    /// The binary was built before the policies were.
+    #[error("this headlint was built without its policies: build it with `make build`")]
+    NoPolicies,
     /// No thread for the clock of the deadlines.
     #[error("no thread for the deadlines")]
     Thread(#[from] std::io::Error),
@@ -95,9 +96,8 @@ impl Engine {
         pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(at_once)));
         // Where address space is limited (`ulimit -v`), memory is mapped for
         // each instance: slower, but the same code runs.
-        let wasmtime = wasmtime::Engine::new(&pooled).or_else(|_| {
-            wasmtime::Engine::new(&cached(headlint_policy_pack::config())?)
-        });
+        let wasmtime = wasmtime::Engine::new(&pooled)
+            .or_else(|_| wasmtime::Engine::new(&cached(headlint_policy_pack::config())?));
         let wasmtime = wasmtime.map_err(setup)?;
         let mut linker = Linker::new(&wasmtime);
         v1::add_to_linker(&mut linker).map_err(setup)?;
@@ -117,6 +117,9 @@ impl Engine {
         at_once: u32,
         cache: Option<&Path>,
     ) -> Result<Self, EngineError> {
+        if BUILTIN.is_empty() {
+            return Err(EngineError::NoPolicies);
+        }
         let mut engine = Self::new(limits, at_once, cache)?;
         for packed in BUILTIN {
             // SAFETY: the bytes are wasmtime's own output, made by our build

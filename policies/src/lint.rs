@@ -132,6 +132,10 @@ pub fn lint(
         profile: ClusterProfile::default(),
     };
     let snapshot = Snapshot::build(items.iter().map(|item| &*item.projected), knowledge);
+    // What other objects say about this one holds for the one under review too.
+    for item in &mut items {
+        snapshot.situate(&mut Arc::make_mut(&mut item.projected).object);
+    }
     let snapshot: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
 
     let judged = judge(engine, &items, &snapshot, options, progress);

@@ -21,8 +21,9 @@ mod typed;
 
 use std::collections::HashMap;
 
-pub use self::resolve::{Known, resolve};
-pub use self::scan::{Form, Spot, scan};
+pub(crate) use self::resolve::{Known, resolve};
+pub(crate) use self::scan::Form;
+use self::scan::scan;
 use crate::k8s::Kind;
 use crate::manifest::Node;
 use crate::model::decode::{path, walk};

@@ -58,7 +58,8 @@ pub fn all() -> Vec<Case> {
     for policy in policies().values() {
         for folder in entries(&policy.join("cases")) {
             let rule = name(&folder);
-            for path in entries(&folder).filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+            for path in
+                entries(&folder).filter(|path| path.extension().is_some_and(|e| e == "yaml"))
             {
                 cases.push(case(&rule, path));
             }
@@ -90,7 +91,9 @@ fn apply(options: &mut Options, args: &str, path: &Path) {
     while let Some(arg) = args.next() {
         match (arg, args.clone().next()) {
             ("--complete", _) => options.complete = true,
-            ("--namespace", Some(namespace)) => namespace.clone_into(&mut options.default_namespace),
+            ("--namespace", Some(namespace)) => {
+                namespace.clone_into(&mut options.default_namespace)
+            }
             ("--enable", Some(rule)) => {
                 options.rules.enable.insert(rule.to_owned());
             }

@@ -62,7 +62,16 @@ impl Guest {
         let at_text = at_path + path.len() as u32;
         let text = [at_text, text.len() as u32];
         for _ in 0..count {
-            data.extend(words(&[strings, rule.len() as u32, 1, at_path, path.len() as u32, 0, 0, 0]));
+            data.extend(words(&[
+                strings,
+                rule.len() as u32,
+                1,
+                at_path,
+                path.len() as u32,
+                0,
+                0,
+                0,
+            ]));
             data.extend(words(&[text, text, text].concat()));
             data.extend(words(&[0, 0, 0, 0]));
         }
@@ -81,7 +90,7 @@ impl Guest {
             .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wasm-policies/wit/v1"))
             .expect("the contract is WIT");
         let world = resolve.select_world(&[package], Some("policy")).expect("it has a world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
             .expect("the world can be embedded");
         module
     }

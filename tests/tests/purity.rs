@@ -12,7 +12,8 @@ fn imports(component: &[u8]) -> Vec<String> {
     for payload in Parser::new(0).parse_all(component) {
         match payload.unwrap() {
             Payload::ComponentImportSection(section) => {
-                names.extend(section.into_iter().map(|import| import.unwrap().name.name.to_owned()));
+                names
+                    .extend(section.into_iter().map(|import| import.unwrap().name.name.to_owned()));
             }
             // The core modules inside import only from the component.
             Payload::ModuleSection { .. } => break,

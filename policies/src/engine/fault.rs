@@ -69,9 +69,7 @@ impl FaultReason {
             return Self::Limit(limit.to_string());
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => {
-                Self::Deadline { milliseconds: limits.deadline.as_millis() }
-            }
+            Some(Trap::Interrupt) => Self::Deadline { milliseconds: limits.deadline.as_millis() },
             Some(Trap::StackOverflow) => Self::Stack,
             Some(trap) => Self::Trap(trap.to_string().replace("wasm trap: ", "")),
             None => {

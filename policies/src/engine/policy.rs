@@ -347,7 +347,8 @@ impl Policy {
             )));
         }
         let path = |text: &str| -> Result<Path, FaultReason> {
-            text.parse().map_err(|error| FaultReason::Malformed(format!("the path `{text}`: {error}")))
+            text.parse()
+                .map_err(|error| FaultReason::Malformed(format!("the path `{text}`: {error}")))
         };
         Ok(Verdict {
             severity: v1::severity(finding.severity),
@@ -384,8 +385,7 @@ impl fmt::Debug for Policy {
 /// before anything of it runs.
 fn check_world(engine: &wasmtime::Engine, component: &Component) -> Result<(), FaultReason> {
     let kind = component.component_type();
-    let other_version =
-        |name: &str| name.starts_with("headlint:policy/").then(|| name.to_owned());
+    let other_version = |name: &str| name.starts_with("headlint:policy/").then(|| name.to_owned());
     for (name, _) in kind.imports(engine) {
         if v1::GRANTED.contains(&name) {
             continue;

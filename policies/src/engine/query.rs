@@ -89,8 +89,7 @@ pub(crate) fn run(
     if nesting.max().unwrap_or(0) > DEEPEST {
         return Err(Refusal::Invalid(format!("brackets nested more than {DEEPEST} deep")));
     }
-    let parsed =
-        parse_json_path(query).map_err(|error| Refusal::Invalid(error.to_string()))?;
+    let parsed = parse_json_path(query).map_err(|error| Refusal::Invalid(error.to_string()))?;
 
     let price = price(&parsed, extent);
     // The values of all matches together: a node is written once for each

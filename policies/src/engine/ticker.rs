@@ -18,12 +18,13 @@ impl Ticker {
     pub(crate) fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
         let engine = engine.weak();
         let (stop, stopped) = channel();
-        let thread = thread::Builder::new().name("headlint-ticker".to_owned()).spawn(move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                let Some(engine) = engine.upgrade() else { return };
-                engine.increment_epoch();
-            }
-        })?;
+        let thread =
+            thread::Builder::new().name("headlint-ticker".to_owned()).spawn(move || {
+                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    let Some(engine) = engine.upgrade() else { return };
+                    engine.increment_epoch();
+                }
+            })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

@@ -157,10 +157,7 @@ impl context::Host for State {
         answer::endpoints(&mut self.meter, inventory.endpoints_of(&namespace, &service))
     }
 
-    fn network_policies_in(
-        &mut self,
-        namespace: String,
-    ) -> Result<context::NetworkPoliciesAnswer> {
+    fn network_policies_in(&mut self, namespace: String) -> Result<context::NetworkPoliciesAnswer> {
         let inventory = self.inventory()?;
         answer::network_policies(&mut self.meter, inventory.network_policies_in(&namespace))
     }

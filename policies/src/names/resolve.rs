@@ -6,7 +6,7 @@ use super::{Form, Mention, Target};
 use crate::model::{IntOrString, LabelSelector, Metadata, Reference, Service, Via, Workload};
 
 /// What the reading of a name depends on.
-pub trait Known {
+pub(crate) trait Known {
     /// The Service of that name, if it has been seen.
     fn seen(&self, namespace: &str, name: &str) -> Option<&Service>;
     /// The workloads that may have a Pod with that host name.
@@ -24,7 +24,11 @@ pub trait Known {
 
 /// The references that a mention stands for: one at most, but for a
 /// ServiceMonitor.
-pub fn resolve(mention: &Mention, holder: &Arc<Metadata>, known: &dyn Known) -> Vec<Reference> {
+pub(crate) fn resolve(
+    mention: &Mention,
+    holder: &Arc<Metadata>,
+    known: &dyn Known,
+) -> Vec<Reference> {
     let reference = |via, service: &str, namespace: &str| Reference {
         holder: Arc::clone(holder),
         path: mention.path.clone(),

@@ -9,19 +9,19 @@ use super::prose;
 
 /// A host name in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub(super) struct Spot {
     /// Bytes of `host` or `host:port`.
-    pub range: Range<usize>,
+    pub(super) range: Range<usize>,
     /// As written; may end with a dot.
-    pub host: String,
+    pub(super) host: String,
     /// Explicit, or the default of the scheme.
-    pub port: Option<u16>,
+    pub(super) port: Option<u16>,
     /// In lower case; empty without one.
-    pub scheme: String,
+    pub(super) scheme: String,
     /// Whether the client asks for SRV records.
-    pub srv: bool,
+    pub(super) srv: bool,
     /// How sure it is that this is a host name.
-    pub form: Form,
+    pub(super) form: Form,
 }
 
 /// How sure it is that a word is a host name, least first.
@@ -78,7 +78,7 @@ const SRV_SCHEMES: &[&str] = &["dnssrv", "dnssrvnoa", "srv", "xds"];
 ///
 /// A single label counts only with a port or in a URL. Next to what a template
 /// or a shell would fill in, nothing counts.
-pub fn scan(key: &str, text: &str) -> Vec<Spot> {
+pub(super) fn scan(key: &str, text: &str) -> Vec<Spot> {
     if !text.contains(['.', ':']) {
         return Vec::new();
     }

@@ -40,6 +40,7 @@ pub fn config() -> Config {
 /// # Errors
 /// When the bytes are neither, or the module doesn't fit its world.
 pub fn component(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    anyhow::ensure!(bytes.starts_with(b"\0asm"), "the file doesn't begin as WebAssembly does");
     if wasmparser::Parser::is_component(bytes) {
         return Ok(bytes.to_vec());
     }

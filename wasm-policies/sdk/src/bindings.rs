@@ -12,10 +12,10 @@ pub mod generated {
     });
 }
 
-pub use generated::exports::headlint::policy::rules as wire;
-pub use generated::exports::headlint::policy::rules::Guest;
 #[cfg(target_family = "wasm")]
 pub use generated::export;
+pub use generated::exports::headlint::policy::rules as wire;
+pub use generated::exports::headlint::policy::rules::Guest;
 pub(crate) use generated::headlint::policy::context as host;
 /// The records of the contract, in Kubernetes' own terms.
 pub use generated::headlint::policy::types;

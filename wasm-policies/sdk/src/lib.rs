@@ -48,7 +48,7 @@ pub mod service;
 pub use bindings::types;
 pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
 pub use finding::{Finding, Findings, Safety};
-pub use policy::{Action, Operation, Origin, Review, Rule, Severity, SettingsError};
+pub use policy::{Action, Operation, Origin, Review, Rule, SettingsError, Severity};
 
 /// What [`policy!`] expands to; not for direct use.
 #[doc(hidden)]

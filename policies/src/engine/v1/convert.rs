@@ -259,9 +259,7 @@ pub(super) fn reference(
             model::Via::ControlPlane => types::ReferenceVia::ControlPlane,
         },
         path: meter.text(&reference.path)?,
-        range: reference
-            .range
-            .map(|range| types::ByteRange { start: range.start, end: range.end }),
+        range: reference.range.map(|range| types::ByteRange { start: range.start, end: range.end }),
         host: meter.text(&reference.host)?,
         pod: meter.maybe(reference.pod.as_ref())?,
         service: meter.text(&reference.service)?,

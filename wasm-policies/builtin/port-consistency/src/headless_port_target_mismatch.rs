@@ -154,7 +154,10 @@ impl Mismatch<'_> {
             return true;
         }
         !self.behind.is_empty()
-            && self.behind.iter().all(|w| matches!(reach(&other.selector, w), Reach::All | Reach::Some))
+            && self
+                .behind
+                .iter()
+                .all(|w| matches!(reach(&other.selector, w), Reach::All | Reach::Some))
             && workloads(other, context).is_some_and(|theirs| theirs.len() == self.behind.len())
     }
 
