@@ -16,6 +16,8 @@ pub struct Guest {
     pub imports: &'static str,
     /// Other functions, globals and exports.
     pub items: &'static str,
+    /// Instructions that run before it describes itself.
+    pub describe: &'static str,
     /// Instructions that leave the address of a `list<finding>`. The review's
     /// address is in `$review`.
     pub evaluate: String,
@@ -38,6 +40,7 @@ impl Guest {
             name,
             imports: "",
             items: "",
+            describe: "",
             evaluate: format!("i32.const {}", Self::NO_FINDINGS),
             data: Vec::new(),
         }
@@ -144,6 +147,7 @@ impl Guest {
                   (drop (memory.grow (i32.const 64))))
                 (local.get $at))
               (func (export "headlint:policy/rules@1.0.0-rc.1#describe") (result i32)
+                {describe}
                 i32.const {AT})
               (func (export "headlint:policy/rules@1.0.0-rc.1#check-settings")
                 (param i32 i32) (result i32)
@@ -154,6 +158,7 @@ impl Guest {
               {items})"#,
             imports = self.imports,
             items = self.items,
+            describe = self.describe,
             evaluate = self.evaluate,
             description = escape(&description),
             data = escape(&self.data),

@@ -300,7 +300,7 @@ fn a_look_up_outside_of_an_evaluation_is_a_fault() {
     let mut guest = Guest::quiet("eager");
     guest.imports =
         r#"(import "headlint:policy/context@1.0.0-rc.1" "cluster" (func $cluster (param i32)))"#;
-    guest.items = "(func $start (call $cluster (i32.const 64))) (start $start)";
+    guest.describe = "(call $cluster (i32.const 64))";
     let report = run(MANIFEST, &[("eager", guest.component())], Limits::default());
     let [fault] = report.faults.as_slice() else { panic!("one fault: {:?}", report.faults) };
     assert!(fault.reason.contains("outside of an evaluation"), "{}", fault.reason);

@@ -32,6 +32,7 @@ pub(super) fn collect<'n>(
         Some(Kind::ConfigMap) => files(root, "data", sites),
         Some(Kind::Secret) => files(root, "stringData", sites),
         Some(Kind::Service) => external_name(root, sites),
+        Some(Kind::Ingress) => auth_url(root, sites),
         Some(kind) => match template(root, kind)? {
             Some((_, Some(template))) => pod(template, &object.namespace, sites),
             _ => Ok(()),
@@ -44,6 +45,22 @@ fn files<'n>(root: &'n Node, field: &str, sites: &mut Sites<'n>) -> Decoded<'n, 
     for (key, node, text) in root.text_map(field)? {
         let lower = key.to_ascii_lowercase();
         if !FOR_PEOPLE.iter().any(|end| lower.ends_with(end)) {
+            sites.scan(node, key, text, &HashMap::new());
+        }
+    }
+    Ok(())
+}
+
+/// The one annotation of an Ingress whose URL the controller dials itself; the
+/// others are for browsers.
+///
+/// # Source
+/// ingress-nginx `docs/user-guide/nginx-configuration/annotations.md`.
+fn auth_url<'n>(root: &'n Node, sites: &mut Sites<'n>) -> Decoded<'n, ()> {
+    const KEY: &str = "nginx.ingress.kubernetes.io/auth-url";
+    let Some(meta) = root.object("metadata")? else { return Ok(()) };
+    for (key, node, text) in meta.text_map("annotations")? {
+        if key == KEY {
             sites.scan(node, key, text, &HashMap::new());
         }
     }
