@@ -41,7 +41,7 @@ impl Error {
                 "build the policies into it, or leave --policy-dir out".to_owned()
             }
             Self::Engine(_) => {
-                "the installation is broken: install headlint again, or report this".to_owned()
+                "give it more memory (`ulimit -v`), or install headlint again".to_owned()
             }
             Self::Threads(_) => "give --jobs a smaller number".to_owned(),
             Self::Write(_) => "check that the place that output goes to has room".to_owned(),

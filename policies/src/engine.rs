@@ -57,6 +57,14 @@ pub enum EngineError {
         /// What wasmtime says.
         reason: String,
     },
+    /// A built-in policy can't be used: too little memory, or a broken build.
+    #[error("the built-in policy {policy} can't be loaded: {reason}")]
+    Builtin {
+        /// Its name.
+        policy: &'static str,
+        /// Why.
+        reason: FaultReason,
+    },
     /// The binary was built before the policies were.
     #[error("this headlint was built without its policies: build it with `make build`")]
     NoPolicies,
@@ -108,10 +116,7 @@ impl Engine {
     /// An engine with the built-in policies.
     ///
     /// # Errors
-    /// As [`Engine::new`].
-    ///
-    /// # Panics
-    /// When a built-in policy doesn't load: the build is broken then.
+    /// As [`Engine::new`], and when a built-in policy can't be loaded.
     pub fn builtin(
         limits: Limits,
         at_once: u32,
@@ -130,9 +135,7 @@ impl Engine {
             let loaded = component
                 .map_err(|error| FaultReason::Unusable(format!("{error:#}")))
                 .and_then(|component| engine.admit(&component, packed.digest.to_owned()));
-            if let Err(reason) = loaded {
-                panic!("the built-in policy {} can't be loaded: {reason}", packed.name);
-            }
+            loaded.map_err(|reason| EngineError::Builtin { policy: packed.name, reason })?;
         }
         Ok(engine)
     }
@@ -217,8 +220,8 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(at_once)
         .total_core_instances(at_once * MODULES)
         .max_core_instances_per_component(MODULES)
-        .total_memories(at_once * 2)
-        .max_memories_per_component(2)
+        .total_memories(at_once)
+        .max_memories_per_component(1)
         .total_tables(at_once * MODULES)
         .max_tables_per_component(MODULES)
         .max_component_instance_size(1 << 20)

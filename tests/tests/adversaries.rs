@@ -213,7 +213,7 @@ fn text_that_is_not_utf_8_is_malformed_output() {
 fn a_list_out_of_bounds_is_malformed_output() {
     let mut guest = Guest::evaluating("wild-list", format!("i32.const {}", Guest::DATA));
     guest.data = [u32::MAX - 64, 10].iter().flat_map(|word| word.to_le_bytes()).collect();
-    ends_with(&guest, "answered with what the contract doesn't allow");
+    ends_with(&guest, "answered with what can't be taken");
 }
 
 #[test]

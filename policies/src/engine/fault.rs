@@ -37,6 +37,9 @@ pub enum FaultReason {
         /// The limit.
         milliseconds: u128,
     },
+    /// The machine has no room for an instance.
+    #[error("could not be given an instance: {0}")]
+    NoInstance(String),
     /// It used up its stack.
     #[error("used up its stack")]
     Stack,
@@ -63,6 +66,14 @@ pub enum FaultReason {
 }
 
 impl FaultReason {
+    /// What an error from making an instance means.
+    pub(crate) fn of_instance(error: &wasmtime::Error, limits: &super::Limits) -> Self {
+        match Self::of(error, limits) {
+            Self::Malformed(_) => Self::NoInstance(format!("{error:#}")),
+            reason => reason,
+        }
+    }
+
     /// What an error from a call into the guest means.
     pub(crate) fn of(error: &wasmtime::Error, limits: &super::Limits) -> Self {
         if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
@@ -81,7 +92,7 @@ impl FaultReason {
                 } else if text.contains("utf-8") {
                     Self::Malformed(format!("a text that isn't UTF-8: {text}"))
                 } else {
-                    Self::Malformed(format!("what the contract doesn't allow: {text}"))
+                    Self::Malformed(format!("what can't be taken: {text}"))
                 }
             }
         }

@@ -233,7 +233,9 @@ impl Policy {
         let mut store = v1::store(engine, &limits, None);
         let described = pre
             .instantiate(&mut store)
-            .and_then(|policy| policy.headlint_policy_rules().call_describe(&mut store))
+            .map_err(|error| FaultReason::of_instance(&error, &limits))?
+            .headlint_policy_rules()
+            .call_describe(&mut store)
             .map_err(|error| FaultReason::of(&error, &limits))?;
         let rules: Vec<_> = described.rules.into_iter().map(rule_info).collect();
         check_description(&described.name, &rules)?;
@@ -297,9 +299,9 @@ impl Policy {
         let mut store = v1::store(self.pre.engine(), &self.limits, None);
         self.pre
             .instantiate(&mut store)
-            .and_then(|policy| {
-                policy.headlint_policy_rules().call_check_settings(&mut store, settings)
-            })
+            .map_err(|error| FaultReason::of_instance(&error, &self.limits))?
+            .headlint_policy_rules()
+            .call_check_settings(&mut store, settings)
             .map(|answer| answer.map_err(|error| (error.key, error.message)))
             .map_err(|error| FaultReason::of(&error, &self.limits))
     }
@@ -328,7 +330,9 @@ impl Policy {
         let findings = self
             .pre
             .instantiate(&mut *store)
-            .and_then(|policy| policy.headlint_policy_rules().call_evaluate(&mut *store, review))
+            .map_err(|error| FaultReason::of_instance(&error, &self.limits))?
+            .headlint_policy_rules()
+            .call_evaluate(&mut *store, review)
             .map_err(|error| FaultReason::of(&error, &self.limits))?;
         if findings.len() > self.limits.findings {
             return Err(FaultReason::Findings {

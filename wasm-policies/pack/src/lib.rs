@@ -25,6 +25,8 @@ pub fn config() -> Config {
         .epoch_interruption(true)
         .memory_reservation(MEMORY_LIMIT as u64)
         .memory_reservation_for_growth(0)
+        // Bounds are checked, so a guard only has to catch small offsets.
+        .memory_guard_size(64 << 10)
         .max_wasm_stack(STACK_LIMIT)
         // A guest's backtrace would tell a user nothing, and the tables for it
         // are half of the compiled code.
