@@ -1,7 +1,7 @@
 //! A Pod whose full name is to be its host name, and is too long for one.
 
 use headlint_policy_sdk::labels::selector_refused;
-use headlint_policy_sdk::service::{has, placeholder};
+use headlint_policy_sdk::service::{dns_label, has, placeholder};
 use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Operation, Review, Rule, Severity, Version,
@@ -98,7 +98,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(host) = host(workload) else { return };
     let namespace = &workload.meta.ref_.namespace;
     let zone = context.cluster().zone;
-    if [subdomain, host.name.as_str(), namespace].into_iter().any(placeholder) {
+    if [host.name.as_str(), namespace].into_iter().any(placeholder) || !dns_label(subdomain) {
         return;
     }
     let domain = format!("{subdomain}.{namespace}.svc.{zone}");
@@ -122,18 +122,31 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
             most {KERNEL}",
             host.name
         ))
-        .why(if least > KERNEL {
-            "the kubelet doesn't start it: it stays in ContainerCreating"
-        } else {
-            "with most hashes of its template it stays in ContainerCreating: the kubelet doesn't \
-            start it"
-        })
+        .why(why(template.host_network, least > KERNEL))
         .help(format!(
             "shorten host name, subdomain or namespace by {}, or remove \
             `setHostnameAsFQDN`: the names in DNS don't need it",
             letters(most - KERNEL)
         ));
     findings.add(finding);
+}
+
+/// What the kubelet says: a Pod with a network of its own fails as a whole,
+/// one in the node's network container by container.
+///
+/// # Source
+/// kubernetes v1.36 `pkg/kubelet/kuberuntime/kuberuntime_sandbox.go`
+/// `generatePodSandboxConfig`, `pkg/kubelet/kubelet_pods.go`
+/// `GenerateRunContainerOptions`.
+fn why(host_network: bool, certain: bool) -> String {
+    let state = if host_network { "CreateContainerConfigError" } else { "ContainerCreating" };
+    if certain {
+        format!("the kubelet doesn't start it: it stays in {state}")
+    } else {
+        format!(
+            "with most hashes of its template it stays in {state}: the kubelet doesn't start it"
+        )
+    }
 }
 
 /// The subdomain that the Pods get: without one there is no full name.
@@ -159,7 +172,8 @@ fn host(workload: &Workload) -> Option<Host> {
         && workload.stateful_set.is_none()
         && !workload.indexed
     {
-        return Some(Host::exactly(hostname.clone()));
+        // Anything else is refused, or still to be filled in.
+        return dns_label(hostname).then(|| Host::exactly(hostname.clone()));
     }
     if name.is_empty() {
         return None;

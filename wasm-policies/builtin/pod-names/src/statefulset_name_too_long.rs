@@ -1,7 +1,7 @@
 //! A StatefulSet whose name leaves no room for the hash of its revision.
 
 use headlint_policy_sdk::labels::selector_refused;
-use headlint_policy_sdk::service::{has, placeholder};
+use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::Traits;
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Operation, Review, Rule, Severity};
 
@@ -46,9 +46,8 @@ fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
     if review.operation == Operation::Delete
         || set.meta.ref_.api_version != "apps/v1"
         || length + LONGEST_HASH <= LABEL
-        || placeholder(name)
-        // Refused for another reason than its length.
-        || name.contains('.')
+        // Refused for another reason than its length, or not filled in yet.
+        || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         || selector_refused(set)
         || has(&set.meta, Traits::DELETING)
     {
@@ -106,5 +105,6 @@ mod tests {
         }
         assert!(!fires(&format!("${{RELEASE}}{}", "a".repeat(52))));
         assert!(!fires(&format!("{}.a", "a".repeat(60))));
+        assert!(!fires(&"A".repeat(60)));
     }
 }
