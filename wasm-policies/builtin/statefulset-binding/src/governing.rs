@@ -1,25 +1,48 @@
 //! The tie between a StatefulSet and the Service that it names.
 
-use headlint_policy_sdk::Context;
 use headlint_policy_sdk::labels::selector_refused;
 use headlint_policy_sdk::service::{dns_label, has};
-use headlint_policy_sdk::types::{Object, ObjectRef, Service, Traits, Workload};
+use headlint_policy_sdk::types::{ContainerRole, Object, ObjectRef, Service, Traits, Workload};
+use headlint_policy_sdk::{Context, Version};
 
 /// The Service that a StatefulSet takes the names of its Pods from; none
 /// where the API server refuses the set, or where it is on its way out.
 ///
 /// # Source
 /// kubernetes v1.36 `pkg/apis/apps/validation/validation.go`
-/// `ValidateStatefulSet`: both names are DNS-1123 labels.
+/// `ValidateStatefulSet`: it is a DNS-1123 label.
 pub(crate) fn service_name(workload: &Workload) -> Option<&str> {
-    let meta = &workload.meta;
     let name = workload.stateful_set.as_ref()?.service_name.as_deref()?;
-    let accepted = meta.ref_.api_version == "apps/v1"
-        && dns_label(name)
+    (dns_label(name) && stays(workload)).then_some(name)
+}
+
+/// Whether the API server takes a StatefulSet for its name and selector, and
+/// nobody has begun to delete it.
+///
+/// # Source
+/// kubernetes v1.36 `pkg/apis/apps/validation/validation.go`
+/// `ValidateStatefulSet`: its name is a DNS-1123 label.
+pub(crate) fn stays(workload: &Workload) -> bool {
+    let meta = &workload.meta;
+    meta.ref_.api_version == "apps/v1"
         // Without a name there is a generateName.
         && (meta.ref_.name.is_empty() || dns_label(&meta.ref_.name))
-        && !selector_refused(workload);
-    (accepted && !has(meta, Traits::DELETING)).then_some(name)
+        && !selector_refused(workload)
+        && !has(meta, Traits::DELETING)
+}
+
+/// Whether this is no whole manifest, but the patch of one, as Kustomize
+/// overlays hold it: it has no containers, or one without an image.
+pub(crate) fn is_patch(workload: &Workload, context: &dyn Context) -> bool {
+    let containers =
+        workload.template.containers.iter().filter(|c| c.role == ContainerRole::App).count();
+    let images = context.query(Version::New, "$.spec.template.spec.containers[*].image");
+    containers == 0 || images.is_ok_and(|images| images.len() < containers)
+}
+
+/// Whether a field of the object under review is there, with any value.
+pub(crate) fn is_present(path: &str, context: &dyn Context) -> bool {
+    context.query(Version::New, path).is_ok_and(|matches| !matches.is_empty())
 }
 
 /// The StatefulSets that take the names of their Pods from a Service.
@@ -52,8 +75,8 @@ pub(crate) fn first_pod(set: &Workload, service: &str) -> String {
 pub(crate) mod tests {
     use headlint_policy_sdk::fake::Snapshot;
     use headlint_policy_sdk::types::{
-        Label, LabelSelector, Metadata, Object, ObjectRef, PodTemplate, Service, StatefulSet,
-        Traits, Workload,
+        Container, Label, LabelSelector, Metadata, Object, ObjectRef, PodTemplate, Service,
+        StatefulSet, Traits, Workload,
     };
     use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule, Severity};
 
@@ -94,7 +117,13 @@ pub(crate) mod tests {
                 host_network: false,
                 dns_policy: None,
                 set_hostname_as_fqdn: false,
-                containers: Vec::new(),
+                containers: vec![Container {
+                    role: super::ContainerRole::App,
+                    index: 0,
+                    name: "db".to_owned(),
+                    ports: Vec::new(),
+                    readiness_probe: false,
+                }],
                 injected: false,
             },
             selector: Some(LabelSelector {

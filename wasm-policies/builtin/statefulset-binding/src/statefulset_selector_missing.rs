@@ -1,13 +1,12 @@
 //! A workload that doesn't say which Pods are its own.
 
 use headlint_policy_sdk::labels::display;
-use headlint_policy_sdk::types::{ContainerRole, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Version,
+    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
 };
 use serde_json::{Map, Value, json};
 
-use crate::governing::display_name;
+use crate::governing::{display_name, is_patch, is_present};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -53,7 +52,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         .filter(|label| !CHANGING.contains(&label.key.as_str()))
         .cloned()
         .collect();
-    let present = context.query(Version::New, PATH).is_ok_and(|matches| !matches.is_empty());
+    let present = is_present(PATH, context);
     let finding = Finding::new(&RULE, PATH).what(if present {
         format!("the selector of {kind} `{name}` has neither matchLabels nor matchExpressions")
     } else {
@@ -83,19 +82,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     });
 }
 
-/// Whether this is no whole manifest, but the patch of one, as Kustomize
-/// overlays hold it: it has no containers, or one without an image.
-fn is_patch(workload: &Workload, context: &dyn Context) -> bool {
-    let containers =
-        workload.template.containers.iter().filter(|c| c.role == ContainerRole::App).count();
-    let images = context.query(Version::New, "$.spec.template.spec.containers[*].image");
-    containers == 0 || images.is_ok_and(|images| images.len() < containers)
-}
-
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{Container, LabelSelector, Object};
+    use headlint_policy_sdk::types::{LabelSelector, Object, Workload};
 
     use super::*;
     use crate::governing::tests::{brief, labels, review, set};
@@ -103,13 +93,6 @@ mod tests {
     fn without_selector() -> Workload {
         let mut set = set();
         set.selector = None;
-        set.template.containers.push(Container {
-            role: ContainerRole::App,
-            index: 0,
-            name: "db".to_owned(),
-            ports: Vec::new(),
-            readiness_probe: false,
-        });
         set
     }
 

@@ -1,13 +1,13 @@
 //! A StatefulSet whose Service isn't there.
 
-use headlint_policy_sdk::labels::{display, ordinal};
-use headlint_policy_sdk::service::{has, headless};
-use headlint_policy_sdk::types::{ContainerRole, Reference, Service, Traits, Workload};
+use headlint_policy_sdk::service::has;
+use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
     Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
     UnknownReason,
 };
 
+use crate::evidence::{Evidence, gather, recipe, shown};
 use crate::governing::{display_name, first_pod, service_name};
 
 /// The rule.
@@ -21,16 +21,6 @@ pub const RULE: Rule = Rule {
     documentation: include_str!("statefulset-service-missing.md"),
     check,
 };
-
-/// What speaks for the Service being really missing, and not merely elsewhere.
-struct Evidence {
-    /// Places that name a Pod of this set behind the Service.
-    pods: Vec<Reference>,
-    /// Places that name the Service.
-    others: Vec<Reference>,
-    /// Headless Services over the same Pods, under other names.
-    misnamed: Vec<Service>,
-}
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
@@ -58,46 +48,6 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         Some(_) => Severity::Info,
     };
     findings.add(report(set, service, severity, unknown, &evidence));
-}
-
-fn gather(set: &Workload, service: &str, context: &dyn Context) -> Evidence {
-    let meta = &set.meta.ref_;
-    let (pods, others) = context
-        .references_to(&meta.namespace, service)
-        .seen()
-        .into_iter()
-        .partition(|reference| names_pod(reference, &meta.name));
-    let mut misnamed = context.services_selecting(&meta.namespace, &set.template.labels).seen();
-    misnamed.retain(|other| headless(other) && !other.meta.ref_.name.is_empty());
-    Evidence { pods, others, misnamed }
-}
-
-/// Whether the label before the Service's name is `<set>-<ordinal>`.
-fn names_pod(reference: &Reference, set: &str) -> bool {
-    let pod = reference.pod.as_deref().unwrap_or_default();
-    !set.is_empty()
-        && pod
-            .strip_prefix(set)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|rest| ordinal(rest).is_some())
-}
-
-impl Evidence {
-    /// In an open bundle.
-    fn severity(&self) -> Severity {
-        // What only a test on demand dials is one step weaker.
-        let earnest = |reference: &Reference| !has(&reference.holder, Traits::TEST_HOOK);
-        if self.pods.iter().any(earnest) {
-            Severity::Error
-        } else if !self.pods.is_empty()
-            || self.others.iter().any(earnest)
-            || !self.misnamed.is_empty()
-        {
-            Severity::Warning
-        } else {
-            Severity::Info
-        }
-    }
 }
 
 fn report(
@@ -144,14 +94,7 @@ fn report(
         }
         _ => finding.help(recipe(set, service)),
     };
-    for reference in evidence.pods.iter().chain(&evidence.others).take(5) {
-        finding = finding.related_range(
-            &reference.holder.ref_,
-            reference.path.as_str(),
-            reference.range,
-            format!("`{}` is used here", reference.host),
-        );
-    }
+    finding = shown(finding, evidence.uses());
     for other in evidence.misnamed.iter().take(3) {
         finding = finding.related(
             &other.meta.ref_,
@@ -162,53 +105,14 @@ fn report(
     finding
 }
 
-/// The Service that is missing, in words.
-fn recipe(set: &Workload, service: &str) -> String {
-    let selector = set.selector.as_ref().map_or(&[][..], |selector| &selector.match_labels);
-    let selector = if selector.is_empty() { &set.template.labels } else { selector };
-    let ports: Vec<_> = set
-        .template
-        .containers
-        .iter()
-        .filter(|container| container.role != ContainerRole::Init)
-        .flat_map(|container| &container.ports)
-        .filter(|port| !port.name.is_empty())
-        .filter_map(|port| Some(format!("{} {}", port.name, port.container_port?)))
-        .collect();
-    let ports = match ports.as_slice() {
-        [] => String::new(),
-        ports => format!(" and ports {}", ports.join(", ")),
-    };
-    format!(
-        "add a Service `{service}` to namespace `{}` with `clusterIP: None`, \
-        selector `{}`{ports}; applied later it heals this without a restart",
-        set.meta.ref_.namespace,
-        display(selector),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{Object, ReferenceVia};
+    use headlint_policy_sdk::types::{Object, Service};
 
     use super::*;
+    use crate::evidence::tests::reference;
     use crate::governing::tests::{brief, review, service, set};
-
-    fn reference(pod: Option<&str>) -> Reference {
-        Reference {
-            holder: set().meta,
-            via: ReferenceVia::Dial,
-            path: "$.spec.template.spec.containers[0].env[0].value".to_owned(),
-            range: None,
-            host: "db-0.db".to_owned(),
-            pod: pod.map(str::to_owned),
-            service: "db".to_owned(),
-            namespace: "shop".to_owned(),
-            port: None,
-            scheme: String::new(),
-        }
-    }
 
     fn severities(set: Workload, world: &Snapshot) -> Vec<Severity> {
         let review = review(Object::Workload(set));

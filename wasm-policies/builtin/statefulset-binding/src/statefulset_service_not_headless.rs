@@ -4,10 +4,10 @@ use headlint_policy_sdk::ports::find_port;
 use headlint_policy_sdk::service::{headless, refused};
 use headlint_policy_sdk::types::{Service, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Version,
+    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
 };
 
-use crate::governing::{display_name, first_pod, sets_naming};
+use crate::governing::{display_name, first_pod, is_present, sets_naming};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -60,7 +60,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
             "write `clusterIP: None`; it is immutable, so delete a live Service \
             before you apply it",
         );
-        let present = context.query(Version::New, PATH).is_ok_and(|matches| !matches.is_empty());
+        let present = is_present(PATH, context);
         finding = if present {
             finding.set(PATH, "None".into(), Safety::Proposed)
         } else {
