@@ -1,7 +1,7 @@
 //! Every rule fires where it should and is quiet where it should, through the
 //! real engine; and none is without cases and documentation.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fmt::Write as _;
 
