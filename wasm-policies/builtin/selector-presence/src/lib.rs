@@ -6,6 +6,7 @@ pub mod empty_selector_is_selectorless;
 mod evidence;
 pub mod headless_type_conflict;
 pub mod intended_headless_has_vip;
+pub mod selector_matches_nothing;
 pub mod selectorless_without_endpoints;
 
 use headlint_policy_sdk::{Context, Version};
@@ -18,6 +19,7 @@ headlint_policy_sdk::policy! {
         headless_type_conflict::RULE,
         intended_headless_has_vip::RULE,
         empty_selector_is_selectorless::RULE,
+        selector_matches_nothing::RULE,
         selectorless_without_endpoints::RULE,
     ],
 }
