@@ -7,6 +7,7 @@ mod evidence;
 pub mod headless_type_conflict;
 pub mod intended_headless_has_vip;
 pub mod selector_matches_nothing;
+pub mod selector_wider_than_governed;
 pub mod selectorless_without_endpoints;
 
 use headlint_policy_sdk::{Context, Version};
@@ -20,6 +21,7 @@ headlint_policy_sdk::policy! {
         intended_headless_has_vip::RULE,
         empty_selector_is_selectorless::RULE,
         selector_matches_nothing::RULE,
+        selector_wider_than_governed::RULE,
         selectorless_without_endpoints::RULE,
     ],
 }
