@@ -2,7 +2,12 @@
 
 pub mod cluster_ip_none_misspelled;
 pub mod cluster_ips_none_without_cluster_ip;
+pub mod empty_selector_is_selectorless;
+mod evidence;
 pub mod headless_type_conflict;
+pub mod intended_headless_has_vip;
+pub mod selector_matches_nothing;
+pub mod selector_wider_than_governed;
 pub mod selectorless_without_endpoints;
 
 use headlint_policy_sdk::{Context, Version};
@@ -13,6 +18,10 @@ headlint_policy_sdk::policy! {
         cluster_ip_none_misspelled::RULE,
         cluster_ips_none_without_cluster_ip::RULE,
         headless_type_conflict::RULE,
+        intended_headless_has_vip::RULE,
+        empty_selector_is_selectorless::RULE,
+        selector_matches_nothing::RULE,
+        selector_wider_than_governed::RULE,
         selectorless_without_endpoints::RULE,
     ],
 }
@@ -26,7 +35,9 @@ fn has_key(context: &dyn Context, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{Metadata, Object, ObjectRef, Service, Traits};
+    use headlint_policy_sdk::types::{
+        Label, Metadata, Object, ObjectRef, PodTemplate, Service, Traits, Workload,
+    };
     use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule, Severity};
 
     /// A Service with nothing but a name.
@@ -54,6 +65,44 @@ mod tests {
             ip_families: Vec::new(),
             ip_family_policy: None,
             type_errors: Vec::new(),
+        }
+    }
+
+    pub(crate) fn labels(pairs: &[(&str, &str)]) -> Vec<Label> {
+        let label = |&(key, value): &(&str, &str)| Label { key: key.into(), value: value.into() };
+        pairs.iter().map(label).collect()
+    }
+
+    /// One that makes Pods with these labels.
+    pub(crate) fn workload(kind: &str, name: &str, of: &[(&str, &str)]) -> Workload {
+        Workload {
+            meta: Metadata {
+                ref_: ObjectRef {
+                    api_version: "apps/v1".to_owned(),
+                    kind: kind.to_owned(),
+                    namespace: "shop".to_owned(),
+                    name: name.to_owned(),
+                },
+                labels: Vec::new(),
+                traits: Traits::empty(),
+            },
+            template: PodTemplate {
+                path: "$.spec.template".to_owned(),
+                labels: labels(of),
+                added_labels: Vec::new(),
+                hostname: None,
+                subdomain: None,
+                host_network: false,
+                dns_policy: None,
+                set_hostname_as_fqdn: false,
+                containers: Vec::new(),
+                injected: false,
+            },
+            selector: None,
+            replicas: None,
+            autoscaled: false,
+            indexed: false,
+            stateful_set: None,
         }
     }
 

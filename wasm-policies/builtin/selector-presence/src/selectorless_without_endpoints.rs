@@ -1,11 +1,11 @@
 //! A headless Service that nothing gives addresses to.
 
-use headlint_policy_sdk::service::{has, headless, refused, selectorless};
-use headlint_policy_sdk::types::{Object, Service, Traits};
+use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity,
-    UnknownReason,
+    Action, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity,
 };
+
+use crate::evidence::without_endpoints;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -21,13 +21,7 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
-    if review.operation == Operation::Delete
-        || !headless(service)
-        || !selectorless(service)
-        || refused(service)
-        || has(&service.meta, settled)
-    {
+    if review.operation == Operation::Delete || !headless(service) {
         return;
     }
     // The other rule's ground: a selector that is written, and empty. An empty map never
@@ -37,27 +31,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     }
     let namespace = &service.meta.ref_.namespace;
     let name = &service.meta.ref_.name;
-    let (severity, doubt) = match context.endpoints_of(namespace, name) {
-        Answer::Found(_) | Answer::Unknown(UnknownReason::Unwatched) => return,
-        Answer::Absent | Answer::Unknown(UnknownReason::Elsewhere) => (Severity::Warning, None),
-        Answer::Unknown(UnknownReason::Produced) => {
-            (Severity::Info, Some("unless a controller in this namespace writes them"))
-        }
-        Answer::Unknown(UnknownReason::Unreadable) => {
-            (Severity::Info, Some("unless they are in what could not be read"))
-        }
-    };
-    // A Service that leader election keeps for its Endpoints has no ports, and nobody dials it.
-    let placeholder = service.ports.is_empty()
-        && !matches!(context.references_to(namespace, name), Answer::Found(_))
-        && !governs(service, context);
-    let (severity, doubt) = match doubt {
-        None if placeholder => (
-            Severity::Info,
-            Some("unless it only holds the place of Endpoints that a leader election writes"),
-        ),
-        _ => (severity, doubt),
-    };
+    let Some((severity, doubt)) = without_endpoints(service, context) else { return };
     let why = format!("`{name}.{namespace}.svc` is NXDOMAIN for every client, for A and AAAA");
     findings.add(
         Finding::new(&RULE, "$.spec")
@@ -78,22 +52,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     );
 }
 
-/// Whether a StatefulSet takes the names of its Pods from the Service.
-fn governs(service: &Service, context: &dyn Context) -> bool {
-    let meta = &service.meta.ref_;
-    context.objects("StatefulSet", &meta.namespace).seen().iter().any(|object| match object {
-        Object::Workload(workload) => workload
-            .stateful_set
-            .as_ref()
-            .is_some_and(|set| set.service_name.as_ref() == Some(&meta.name)),
-        _ => false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{Endpoints, Metadata, ServicePort};
+    use headlint_policy_sdk::types::{Endpoints, Metadata, Object, Service, ServicePort, Traits};
 
     use super::*;
     use crate::tests::{brief, review, service};
