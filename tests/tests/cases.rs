@@ -129,3 +129,20 @@ fn documentation_has_its_sections_and_its_examples_are_true() {
         }
     }
 }
+
+#[test]
+fn the_front_door_names_every_rule_as_it_is() {
+    let readme = std::fs::read_to_string(cases::root().join("README.md")).unwrap();
+    let listed: Vec<_> = readme
+        .lines()
+        .filter(|line| {
+            line.starts_with("| `") && line.ends_with(" |") && line.matches(" | ").count() == 2
+        })
+        .collect();
+    let rules: Vec<_> = cases::engine()
+        .rules()
+        .into_iter()
+        .map(|(_, rule)| format!("| `{}` | {} | {} |", rule.id, rule.severity, rule.summary))
+        .collect();
+    assert_eq!(listed, rules);
+}
