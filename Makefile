@@ -11,9 +11,17 @@ step = @start=$$(date +%s); { $(2); } && echo "-- $(1): $$(( $$(date +%s) - star
 # dependencies, and each is built once.
 cargo_build = cargo build --locked --release --workspace --bins
 
+# rustup may have been installed by `make setup` just now.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
 POLICY_SOURCES := $(shell find wasm-policies/builtin wasm-policies/sdk wasm-policies/wit \
 	-name '*.rs' -o -name '*.md' -path '*/src/*' -o -name '*.wit' -o -name Cargo.toml)
 PACK_SOURCES := $(shell find wasm-policies/pack -type f)
+
+# A source that went away makes nothing newer; the list of them does.
+LIST := target/policy-sources
+$(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
+	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
 .PHONY: help setup build policies run test clean
 
@@ -28,7 +36,8 @@ build: policies ## Builds target/release/headlint
 
 policies: setup target/policies/.packed ## Builds the built-in policies
 
-target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.toml $(PACK_SOURCES) Cargo.lock
+target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.toml $(PACK_SOURCES) \
+		$(LIST) Cargo.toml Cargo.lock rust-toolchain.toml
 	$(call step,packer,$(cargo_build))
 	$(call step,policies,wasm-policies/build.sh)
 	@touch $@

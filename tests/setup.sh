@@ -1,26 +1,33 @@
 #!/usr/bin/env bash
 # Installs what building and testing need. Says nothing where all is there.
 set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$HOME/.cargo/bin:$PATH"
 
+# install PACKAGE...: by apt, as root
+install() {
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+        echo "missing: $*; install it, or run this as root where apt is" >&2
+        exit 1
+    fi
+    echo "installing $*" >&2
+    apt-get install -y -qq "$@" >/dev/null 2>&1 && return
+    apt-get update -qq >/dev/null
+    apt-get install -y -qq "$@" >/dev/null
+}
+
+command -v cc >/dev/null || install gcc libc6-dev
 if ! command -v cargo >/dev/null; then
-    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-        echo "installing rustup" >&2
-        apt-get update -qq >/dev/null
-        apt-get install -y -qq rustup gcc libc6-dev >/dev/null
-    else
-        echo "no cargo: install Rust with rustup (https://rustup.rs)" >&2
-        exit 1
-    fi
+    command -v curl >/dev/null || install curl ca-certificates
+    echo "installing rustup" >&2
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+        sh -s -- -y --quiet --profile minimal --default-toolchain none
 fi
-if ! command -v cc >/dev/null; then
-    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-        echo "installing a C compiler" >&2
-        apt-get update -qq >/dev/null
-        apt-get install -y -qq gcc libc6-dev >/dev/null
-    else
-        echo "no C compiler (cc): install gcc or clang" >&2
-        exit 1
-    fi
+
+# A cargo that doesn't come from rustup takes no notice of rust-toolchain.toml.
+wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+found=$(cargo --version | cut -d' ' -f2)
+if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+    echo "cargo $found is older than $wanted: install Rust with rustup (https://rustup.rs)" >&2
+    exit 1
 fi
-# The first call in this folder lets rustup fetch the pinned toolchain.
-cargo --version >/dev/null

@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=wasm32-unknown-unknown
+refused=target/.rustup-has-no-$target
 packages=()
 for manifest in wasm-policies/builtin/*/Cargo.toml; do
     packages+=(-p "headlint-policy-$(basename "$(dirname "$manifest")")")
@@ -18,8 +19,13 @@ has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; }
 rustup_target() {
     has_target && return
     command -v rustup >/dev/null || return 1
-    timeout 120 rustup target add "$target" >/dev/null 2>&1 || return 1
-    has_target
+    # Where rustup can't download, it is asked once.
+    [ ! -e "$refused" ] || return 1
+    if timeout 120 rustup target add "$target" >/dev/null 2>&1 && has_target; then
+        return
+    fi
+    mkdir -p target && touch "$refused"
+    return 1
 }
 
 debian_compiler() {

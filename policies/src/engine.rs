@@ -9,7 +9,7 @@
 //!
 //! Every evaluation gets an instance of its own, so that no object can
 //! influence another's verdict: a policy can't remember anything, whether by
-//! mistake or on purpose. What that costs is measured in `make bench`; it is
+//! mistake or on purpose. What that costs is measured in `tests/benches`; it is
 //! kept low by a pooling allocator that resets memory instead of mapping it,
 //! and by guests that never grow theirs.
 
@@ -216,6 +216,8 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
     // wit-component wraps a guest in two small modules that adapt calls; a
     // guest that came through an adapter has a few more.
     const MODULES: u32 = 10;
+    // More than a machine runs at once would only reserve address space.
+    let at_once = at_once.min(1024);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(at_once)
         .total_core_instances(at_once * MODULES)

@@ -43,7 +43,7 @@ pub struct Judgement<'e> {
 }
 
 /// Asks every policy that wants objects of this kind, in order of name.
-/// `admits` is asked for each policy before it runs.
+/// `admits` is asked for each of them before it runs.
 pub fn evaluate<'e>(
     engine: &'e Engine,
     filter: &RuleFilter,
@@ -53,11 +53,14 @@ pub fn evaluate<'e>(
 ) -> Vec<Judgement<'e>> {
     let wants = |policy: &&Policy| {
         policy.wants(subject.kind())
-            && admits(policy)
             && policy.rules().iter().any(|rule| filter.admits(rule))
+            && admits(policy)
     };
+    if subject.projected().is_controlled() {
+        return Vec::new();
+    }
     let policies: Vec<_> = engine.policies().iter().filter(wants).collect();
-    if policies.is_empty() || subject.projected().is_controlled() {
+    if policies.is_empty() {
         return Vec::new();
     }
     let review = match subject.review() {

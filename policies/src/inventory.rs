@@ -70,6 +70,10 @@ pub trait Inventory {
     /// the range of its ordinals.
     fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<&Workload>>;
 
+    /// The workloads whose Pods take their names from a Service, which need not
+    /// exist: StatefulSets by `serviceName`, others by `subdomain`.
+    fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<&Workload>>;
+
     /// The workloads whose Pods this selector of a NetworkPolicy selects: all
     /// for an empty one. Keys that a controller adds are taken to exist, with
     /// whatever value is asked for.
@@ -100,6 +104,9 @@ pub trait Inventory {
     /// The objects of a kind, such as `StatefulSet`, in a namespace; an empty
     /// namespace means the cluster-scoped ones.
     fn objects_of(&self, kind: &str, namespace: &str) -> Answer<Vec<&Object>>;
+
+    /// How many objects a look-up by labels in a namespace may have to look at.
+    fn population(&self, namespace: &str) -> usize;
 
     /// Facts of the cluster.
     fn cluster(&self) -> &ClusterProfile;

@@ -4,7 +4,7 @@ mod locate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -162,6 +162,28 @@ fn order(finding: &Finding) -> (Option<(&str, u32, u32)>, &str, &str) {
     (place, &finding.rule, &finding.path)
 }
 
+/// How often a policy may run into its deadline in one run. It would take as
+/// long on every object; what it is not asked about is told.
+const DEADLINES: usize = 3;
+
+/// What one policy did with its deadlines so far.
+#[derive(Default)]
+struct Patience {
+    deadlines: AtomicUsize,
+    unasked: AtomicUsize,
+}
+
+impl Patience {
+    /// Whether the policy is asked about one more object.
+    fn lasts(&self) -> bool {
+        let lasts = self.deadlines.load(Ordering::Relaxed) < DEADLINES;
+        if !lasts {
+            self.unasked.fetch_add(1, Ordering::Relaxed);
+        }
+        lasts
+    }
+}
+
 struct Judged {
     findings: Vec<Finding>,
     faults: Vec<Fault>,
@@ -175,9 +197,8 @@ fn judge(
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Judged {
-    // A policy that ran into its deadline once would do so on every object.
-    let given_up: BTreeMap<&str, AtomicBool> =
-        engine.policies().iter().map(|p| (p.name(), AtomicBool::new(false))).collect();
+    let patience: BTreeMap<&str, Patience> =
+        engine.policies().iter().map(|policy| (policy.name(), Patience::default())).collect();
     let done = AtomicUsize::new(0);
     let places = Places::new(items.iter().map(|item| (&item.document, &*item.projected)));
     let judgements: Vec<(Vec<Judgement<'_>>, Vec<Finding>)> = items
@@ -187,7 +208,7 @@ fn judge(
             let json = Box::new(move || document.tree().to_json());
             let subject = Arc::new(Subject::from_file(Arc::clone(&item.projected), json));
             let mut judgements = evaluate(engine, &options.rules, &subject, inventory, |policy| {
-                !given_up[policy.name()].load(Ordering::Relaxed)
+                patience[policy.name()].lasts()
             });
             let mut verdicts = Vec::new();
             for judgement in &mut judgements {
@@ -195,7 +216,7 @@ fn judge(
                     Ok(list) => verdicts
                         .extend(list.drain(..).map(|verdict| (judgement.policy.name(), verdict))),
                     Err(reason) if reason.is_deadline() => {
-                        given_up[judgement.policy.name()].store(true, Ordering::Relaxed);
+                        patience[judgement.policy.name()].deadlines.fetch_add(1, Ordering::Relaxed);
                     }
                     Err(_) => {}
                 }
@@ -242,6 +263,17 @@ fn judge(
                 _ => format!("{reason} (on {object} and {} more)", count - 1),
             },
         })
+        .chain(engine.policies().iter().filter_map(|policy| {
+            let unasked = patience[policy.name()].unasked.load(Ordering::Relaxed);
+            (unasked > 0).then(|| Fault {
+                policy: policy.name().to_owned(),
+                digest: policy.digest().to_owned(),
+                reason: format!(
+                    "was not asked about {unasked} further objects, after {DEADLINES} that it \
+                     gave no answer on"
+                ),
+            })
+        }))
         .collect();
     Judged { findings, faults, profile: profile.into_values().collect() }
 }

@@ -14,9 +14,13 @@ use crate::progress::Progress;
 use crate::report::{json, profile, text};
 use crate::{Exit, Terminal, delivered, input, plan};
 
+/// Threads beyond any machine's cores only cost memory.
+const MOST_JOBS: usize = 256;
+
 /// Judges the input and reports.
 pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let jobs = jobs.min(MOST_JOBS);
     let (engine, faults) = plan::policies(&args.policies, jobs)?;
     let plan = match LintPlan::resolve(args, &plan::ids(&engine)) {
         Ok(plan) => plan,

@@ -411,9 +411,12 @@ fn check_world(engine: &wasmtime::Engine, component: &Component) -> Result<(), F
 
 fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> {
     let kebab = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 63
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        text.len() <= 63
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.split('-').all(|part| {
+                let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+                !part.is_empty() && part.bytes().all(inner)
+            })
     };
     if !kebab(name) {
         return Err(FaultReason::Malformed(format!("the name `{name}`, which is not kebab-case")));

@@ -80,6 +80,7 @@ fn labels(wire: Vec<types::Label>) -> Vec<Label> {
     let mut labels: Vec<_> =
         wire.into_iter().map(|label| Label { key: label.key, value: label.value }).collect();
     labels.sort();
+    labels.dedup();
     labels
 }
 
@@ -121,7 +122,9 @@ impl context::Host for State {
         of: Vec<types::Label>,
     ) -> Result<context::ServicesAnswer> {
         let inventory = self.inventory()?;
-        answer::services(&mut self.meter, inventory.services_selecting(&namespace, &labels(of)))
+        let of = labels(of);
+        self.meter.matching(of.len(), inventory.population(&namespace))?;
+        answer::services(&mut self.meter, inventory.services_selecting(&namespace, &of))
     }
 
     fn workloads_matching(
@@ -130,10 +133,18 @@ impl context::Host for State {
         wanted: Vec<types::Label>,
     ) -> Result<context::WorkloadsAnswer> {
         let inventory = self.inventory()?;
-        answer::workloads(
-            &mut self.meter,
-            inventory.workloads_matching(&namespace, &labels(wanted)),
-        )
+        let wanted = labels(wanted);
+        self.meter.matching(wanted.len(), inventory.population(&namespace))?;
+        answer::workloads(&mut self.meter, inventory.workloads_matching(&namespace, &wanted))
+    }
+
+    fn workloads_naming(
+        &mut self,
+        namespace: String,
+        service: String,
+    ) -> Result<context::WorkloadsAnswer> {
+        let inventory = self.inventory()?;
+        answer::workloads(&mut self.meter, inventory.workloads_naming(&namespace, &service))
     }
 
     fn workloads_selected(
@@ -142,10 +153,11 @@ impl context::Host for State {
         wanted: types::LabelSelector,
     ) -> Result<context::WorkloadsAnswer> {
         let inventory = self.inventory()?;
-        answer::workloads(
-            &mut self.meter,
-            inventory.workloads_selected(&namespace, &selector(wanted)),
-        )
+        let wanted = selector(wanted);
+        let values: usize = wanted.match_expressions.iter().map(|one| 1 + one.values.len()).sum();
+        let conditions = wanted.match_labels.len() + values;
+        self.meter.matching(conditions, inventory.population(&namespace))?;
+        answer::workloads(&mut self.meter, inventory.workloads_selected(&namespace, &wanted))
     }
 
     fn endpoints_of(
@@ -173,6 +185,7 @@ impl context::Host for State {
 
     fn own_references(&mut self) -> Result<Vec<types::Reference>> {
         let (subject, inventory) = (self.subject()?, self.inventory()?);
+        self.meter.resolving(subject.projected().mentions.len())?;
         let references = inventory.references_in(subject.projected());
         self.meter.list(&references, convert::reference)
     }

@@ -49,6 +49,8 @@ pub(super) struct Shelf {
     hosts: HashMap<String, Vec<At>>,
     /// Workloads by the name in front of their Pods' ordinals.
     numbered: HashMap<String, Vec<At>>,
+    /// Workloads by the Service that their Pods take their names from.
+    pub(super) naming: HashMap<String, Vec<At>>,
     /// By Service.
     pub(super) endpoints: HashMap<String, Vec<At>>,
     pub(super) policies: Vec<At>,
@@ -86,6 +88,10 @@ impl Shelf {
         }
     }
 
+    pub(super) fn population(&self) -> usize {
+        self.workloads.len() + self.all_services.len()
+    }
+
     fn insert_workload(&mut self, workload: &Workload, at: At) {
         self.workloads.push(at);
         for label in &workload.template.labels {
@@ -93,6 +99,13 @@ impl Shelf {
         }
         for key in &workload.template.added_labels {
             self.added.entry(key.clone()).or_default().push(at);
+        }
+        let service = match &workload.stateful_set {
+            Some(set) => set.service_name.as_ref(),
+            None => workload.template.subdomain.as_ref(),
+        };
+        if let Some(service) = service {
+            self.naming.entry(service.clone()).or_default().push(at);
         }
         let name = &workload.meta.object_ref;
         if workload.stateful_set.is_some() || (workload.indexed && name.kind == "Job") {

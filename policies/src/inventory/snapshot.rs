@@ -35,6 +35,8 @@ pub struct Snapshot {
     services_named: HashMap<String, Vec<At>>,
     /// Whether a custom kind may produce objects in any namespace.
     produced: bool,
+    /// Whether one may in some namespace.
+    produced_somewhere: bool,
     knowledge: Knowledge,
 }
 
@@ -67,6 +69,7 @@ impl Snapshot {
             shelves: HashMap::new(),
             services_named: HashMap::new(),
             produced: false,
+            produced_somewhere: false,
             knowledge,
         };
         for projected in &objects {
@@ -89,7 +92,10 @@ impl Snapshot {
         let ObjectRef { api_version, kind, namespace, name } = &projected.meta().object_ref;
         match reach(api_version, kind) {
             Reach::Nothing => {}
-            Reach::Namespace => self.shelf(namespace).produced = true,
+            Reach::Namespace => {
+                self.shelf(namespace).produced = true;
+                self.produced_somewhere = true;
+            }
             Reach::Everywhere => self.produced = true,
         }
         if let Some(target) = &projected.scales {

@@ -47,6 +47,9 @@ pub trait Context {
     fn services_selecting(&self, namespace: &str, labels: &[Label]) -> Answer<Vec<Service>>;
     /// The workloads whose Pods a Service with this selector selects.
     fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<Workload>>;
+    /// The workloads whose Pods take their names from a Service: StatefulSets
+    /// by `serviceName`, others by `subdomain`.
+    fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<Workload>>;
     /// The workloads whose Pods this selector of a NetworkPolicy selects.
     fn workloads_selected(
         &self,
@@ -106,6 +109,10 @@ impl Context for Host {
 
     fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<Workload>> {
         answer!(host::workloads_matching(namespace, selector), WorkloadsAnswer)
+    }
+
+    fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<Workload>> {
+        answer!(host::workloads_naming(namespace, service), WorkloadsAnswer)
     }
 
     fn workloads_selected(

@@ -89,6 +89,14 @@ impl Context for Snapshot {
         })
     }
 
+    fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<Workload>> {
+        let naming = |w: &&Workload| match &w.stateful_set {
+            Some(set) => set.service_name.as_deref() == Some(service),
+            None => w.template.subdomain.as_deref() == Some(service),
+        };
+        self.answer(self.workloads(namespace).filter(naming).cloned().collect())
+    }
+
     fn workloads_selected(
         &self,
         namespace: &str,

@@ -40,6 +40,16 @@ impl Meter {
         self.take(CALL)
     }
 
+    /// Conditions of a selector that may each be held against so many objects.
+    pub(super) fn matching(&mut self, conditions: usize, objects: usize) -> Result<()> {
+        self.take((conditions as u64).saturating_mul(objects as u64))
+    }
+
+    /// Mentions of names that are read beside the other objects.
+    pub(super) fn resolving(&mut self, mentions: usize) -> Result<()> {
+        self.take(CALL + RECORD.saturating_mul(mentions as u64))
+    }
+
     pub(super) fn text(&mut self, text: &str) -> Result<String> {
         self.take(text.len() as u64)?;
         Ok(text.to_owned())

@@ -64,7 +64,7 @@ impl Snapshot {
         let produced = self.produced
             || match namespace {
                 Some(namespace) => self.in_namespace(namespace).is_some_and(|shelf| shelf.produced),
-                None => self.shelves.values().any(|shelf| shelf.produced),
+                None => self.produced_somewhere,
             };
         Answer::Unknown(if self.knowledge.unwatched.iter().any(|unwatched| unwatched == kind) {
             UnknownReason::Unwatched
@@ -112,6 +112,12 @@ impl Inventory for Snapshot {
         let candidates = shelf.and_then(|shelf| shelf.candidates(selector)).unwrap_or_default();
         let mut found = self.at(candidates, as_workload);
         found.retain(|workload| service_selects(selector, workload));
+        self.answer(found, namespace, "Pod")
+    }
+
+    fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<&Workload>> {
+        let places = self.in_namespace(namespace).and_then(|shelf| shelf.naming.get(service));
+        let found = self.at(places.into_iter().flatten().copied(), as_workload);
         self.answer(found, namespace, "Pod")
     }
 
@@ -170,6 +176,10 @@ impl Inventory for Snapshot {
         let places = self.in_namespace(namespace).and_then(|shelf| shelf.kinds.get(kind));
         let found = self.at(places.into_iter().flatten().copied(), Some);
         self.answer(found, namespace, kind)
+    }
+
+    fn population(&self, namespace: &str) -> usize {
+        self.in_namespace(namespace).map_or(0, Shelf::population)
     }
 
     fn cluster(&self) -> &ClusterProfile {

@@ -1,7 +1,7 @@
 //! What other objects tell about a Service.
 
 use headlint_policy_sdk::service::{has, refused, selectorless};
-use headlint_policy_sdk::types::{Object, ObjectRef, Service, Traits, Workload};
+use headlint_policy_sdk::types::{ObjectRef, Service, Traits, Workload};
 use headlint_policy_sdk::{Answer, Context, Severity, UnknownReason};
 
 /// How bad it is that a Service without a selector has no endpoints, and what
@@ -46,18 +46,9 @@ pub(crate) fn without_endpoints(
 /// The StatefulSets that take the names of their Pods from a Service.
 pub(crate) fn sets_naming(service: &Service, context: &dyn Context) -> Vec<Workload> {
     let meta = &service.meta.ref_;
-    let sets = context.objects("StatefulSet", &meta.namespace).seen();
-    sets.into_iter()
-        .filter_map(|object| match object {
-            Object::Workload(set) if names(&set, &meta.name) => Some(set),
-            _ => None,
-        })
-        .collect()
-}
-
-fn names(workload: &Workload, service: &str) -> bool {
-    let set = workload.stateful_set.as_ref();
-    set.is_some_and(|set| set.service_name.as_deref() == Some(service))
+    let mut naming = context.workloads_naming(&meta.namespace, &meta.name).seen();
+    naming.retain(|workload| workload.stateful_set.is_some());
+    naming
 }
 
 /// `Deployment`, in front of its name or of what stands for a name that is

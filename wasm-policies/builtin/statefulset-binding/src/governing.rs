@@ -2,7 +2,7 @@
 
 use headlint_policy_sdk::labels::selector_refused;
 use headlint_policy_sdk::service::{dns_label, has};
-use headlint_policy_sdk::types::{ContainerRole, Object, ObjectRef, Service, Traits, Workload};
+use headlint_policy_sdk::types::{ContainerRole, ObjectRef, Service, Traits, Workload};
 use headlint_policy_sdk::{Context, Version};
 
 /// The Service that a StatefulSet takes the names of its Pods from; none
@@ -48,15 +48,9 @@ pub(crate) fn is_present(path: &str, context: &dyn Context) -> bool {
 /// The StatefulSets that take the names of their Pods from a Service.
 pub(crate) fn sets_naming(service: &Service, context: &dyn Context) -> Vec<Workload> {
     let meta = &service.meta.ref_;
-    context
-        .objects("StatefulSet", &meta.namespace)
-        .seen()
-        .into_iter()
-        .filter_map(|object| match object {
-            Object::Workload(set) if service_name(&set) == Some(&meta.name) => Some(set),
-            _ => None,
-        })
-        .collect()
+    let mut naming = context.workloads_naming(&meta.namespace, &meta.name).seen();
+    naming.retain(|set| service_name(set) == Some(&meta.name));
+    naming
 }
 
 /// What to call an object whose name may still have to be generated.
