@@ -23,8 +23,8 @@ fn run(arguments: &[&str]) -> Ran {
     Ran { stdout: stdout.text(), stderr: stderr.text(), code: exit.code() }
 }
 
-/// As a terminal session shows it.
-fn session(lines: &[&[&str]]) -> String {
+/// As a terminal shows it.
+fn transcript(lines: &[&[&str]]) -> String {
     let shown = lines.iter().map(|arguments| {
         let Ran { stdout, stderr, code } = run(arguments);
         let stream = |name: &str, text: &str| match text {
@@ -77,12 +77,12 @@ const WARNING: &str = "tests/fixtures/port.yaml";
 
 #[test]
 fn help() {
-    assert_snapshot!(session(&[&["--help"], &["lint", "--help"]]));
+    assert_snapshot!(transcript(&[&["--help"], &["lint", "--help"]]));
 }
 
 #[test]
 fn wrong_arguments_are_explained() {
-    assert_snapshot!(session(&[
+    assert_snapshot!(transcript(&[
         &["lint", "--namespace", "Prod_1", CLEAN],
         &["lint", "--jobs", "0", CLEAN],
         &["lint", "--format", "xml", CLEAN],
@@ -92,7 +92,7 @@ fn wrong_arguments_are_explained() {
 
 #[test]
 fn unknown_rules_are_refused() {
-    assert_snapshot!(session(&[
+    assert_snapshot!(transcript(&[
         &["lint", "--only", "zzz", CLEAN],
         &["lint", "--skip", "statefulset-service-mising", CLEAN],
         &["explain", "statefulset_service_missing"],
@@ -133,7 +133,7 @@ fn reports_of_all_rules_follow_the_schema() {
 
 #[test]
 fn unreadable_input_is_no_pass() {
-    assert_snapshot!(session(&[
+    assert_snapshot!(transcript(&[
         &["lint", "tests/fixtures/gone.yaml", CLEAN],
         &["lint", "tests/fixtures/tab.yaml"],
     ]));
@@ -141,7 +141,7 @@ fn unreadable_input_is_no_pass() {
 
 #[test]
 fn policies_that_cannot_be_loaded_are_no_pass() {
-    assert_snapshot!(session(&[
+    assert_snapshot!(transcript(&[
         &["lint", "--policy", "gone.wasm", "--policy", "tests/fixtures/broken.wasm", CLEAN],
         &["lint", "--policy", "gone.wasm", "--only", "my-rule", CLEAN],
         &["lint", "--policy-dir", "gone", CLEAN],
@@ -153,7 +153,7 @@ fn policies_that_cannot_be_loaded_are_no_pass() {
 
 #[test]
 fn a_folder_without_manifests_is_told() {
-    assert_snapshot!(session(&[&["lint", "src"]]));
+    assert_snapshot!(transcript(&[&["lint", "src"]]));
 }
 
 #[test]
