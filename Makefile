@@ -23,7 +23,7 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test clean
+.PHONY: help setup build policies run test bench clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ test: build ## Sets up and passes every test
 	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
 	$(call step,tests,cargo test --locked --release --workspace)
 	@echo "all tests passed" >&2
+
+bench: build ## Prints what one evaluation of each policy costs
+	@cargo bench --locked --quiet --workspace --bench evaluate
 
 clean: ## Removes what was built
 	cargo clean
