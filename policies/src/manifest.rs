@@ -321,6 +321,29 @@ mod tests {
         assert_eq!(kinds(&loaded), ["ConfigMap"]);
     }
 
+    /// An object was lost without a word where a trailing comma made YAML of
+    /// the first of several JSON values.
+    #[test]
+    fn text_behind_a_complete_document_is_an_error() {
+        let json = |name| format!("{{\"apiVersion\":\"v1\",\"kind\":\"A\",\"a\":\"{name}\",}}\n");
+        let strict = json("s").replace(",}", "}");
+        for (text, line, objects) in [
+            (json("a") + &json("b"), 2, 1),
+            (format!("# c\n{strict}{strict}---\n{OBJECT}"), 3, 2),
+            (strict.clone() + &json("a") + &strict, 3, 2),
+            (format!("~\n...\n{OBJECT}"), 3, 0),
+        ] {
+            let loaded = loaded(&text);
+            assert!(
+                matches!(errors(&loaded)[..], [(at, message)]
+                    if at == line && message.starts_with("kubectl never reads this")),
+                "{text}: {:?}",
+                loaded.errors
+            );
+            assert_eq!(loaded.manifests.len(), objects, "{text}");
+        }
+    }
+
     #[test]
     fn text_behind_an_end_marker_is_skipped() {
         let loaded = loaded(&format!("{OBJECT}...\n{OBJECT}"));
