@@ -172,6 +172,26 @@ mod tests {
         assert_eq!(lines, [1, 7]);
     }
 
+    /// The whole file was discarded.
+    #[test]
+    fn a_byte_that_is_no_utf8_spoils_only_its_document() {
+        let json = "{\"apiVersion\":\"v1\",\"kind\":\"A\"}\n";
+        for (text, line) in [
+            (format!("{OBJECT}---\n# ?\n{OBJECT}---\n{OBJECT}"), 5),
+            (format!("{json}{json}{}{json}", json.replace('A', "?")), 3),
+        ] {
+            let bytes = text.bytes().map(|byte| if byte == b'?' { 0xFF } else { byte }).collect();
+            let loaded = load(Arc::new(Source::new("f.yaml", bytes).unwrap()));
+            assert!(
+                matches!(errors(&loaded)[..], [(at, message)]
+                    if at == line && message.starts_with("byte 0xFF is not UTF-8 here")),
+                "{:?}",
+                loaded.errors
+            );
+            assert_eq!(loaded.manifests.len(), loaded.documents - 1);
+        }
+    }
+
     #[test]
     fn what_is_no_kubernetes_object_is_skipped() {
         for (text, reason) in [

@@ -70,6 +70,11 @@ fn not_json(rest: &str, reason: &str) -> String {
 }
 
 fn read_chunk(source: &Arc<Source>, range: Range<usize>, format: Format, loaded: &mut Loaded) {
+    if let Some(error) = source.invalid_in(&range) {
+        loaded.documents += 1;
+        loaded.errors.push(error);
+        return;
+    }
     let chunk = Span::new(range.start, range.end);
     let read = match parse(&source.text[range], chunk.start, format) {
         Ok(Some(read)) => read,
