@@ -122,6 +122,13 @@ pub fn load(source: Arc<Source>) -> Loaded {
     loaded
 }
 
+/// The tree of a text with one document, whatever it is.
+#[cfg(test)]
+pub(crate) fn tree(text: &str) -> Node {
+    let read = origin::parse(text, 0, origin::Format::Yaml);
+    read.ok().flatten().expect("it is YAML").root
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +229,13 @@ mod tests {
                 "kind must be a string, and is of type integer",
             ),
             ("apiVersion: v1\nkind: ''\nspec: {}\n", 2, "kind must be a string, and is empty"),
+            ("\napiVersion: v1\nkind: Service\n", 2, "this Service has no name"),
+            (
+                "apiVersion: v1\nkind: Service\nmetadata:\n  name: ''\n  generateName:\n",
+                4,
+                "this Service has no name",
+            ),
+            ("apiVersion: v1\nkind: PodList\nitems:\n- spec: {}\n", 4, "this Pod has no name"),
             ("apiVersion: v1\nkind: List\nitems: {a: b}\n", 3, "`items` makes a list of this List"),
             (
                 "apiVersion: v1\nkind: List\nitems:\n- a\n",
@@ -266,7 +280,7 @@ mod tests {
     #[test]
     fn a_typed_list_names_its_items() {
         let loaded = loaded(
-            "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n- spec: {}\n",
+            "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n- metadata: {generateName: b-}\n",
         );
         assert_eq!(kinds(&loaded), ["Service", "Service"]);
         let root = loaded.manifests[0].root.to_json().to_string();
