@@ -122,6 +122,13 @@ pub fn load(source: Arc<Source>) -> Loaded {
     loaded
 }
 
+/// The tree of a text with one document, whatever it is.
+#[cfg(test)]
+pub(crate) fn tree(text: &str) -> Node {
+    let read = origin::parse(text, 0, origin::Format::Yaml);
+    read.ok().flatten().expect("it is YAML").root
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +179,26 @@ mod tests {
         assert_eq!(lines, [1, 7]);
     }
 
+    /// The whole file was discarded.
+    #[test]
+    fn a_byte_that_is_no_utf8_spoils_only_its_document() {
+        let json = "{\"apiVersion\":\"v1\",\"kind\":\"A\"}\n";
+        for (text, line) in [
+            (format!("{OBJECT}---\n# ?\n{OBJECT}---\n{OBJECT}"), 5),
+            (format!("{json}{json}{}{json}", json.replace('A', "?")), 3),
+        ] {
+            let bytes = text.bytes().map(|byte| if byte == b'?' { 0xFF } else { byte }).collect();
+            let loaded = load(Arc::new(Source::new("f.yaml", bytes).unwrap()));
+            assert!(
+                matches!(errors(&loaded)[..], [(at, message)]
+                    if at == line && message.starts_with("byte 0xFF is not UTF-8 here")),
+                "{:?}",
+                loaded.errors
+            );
+            assert_eq!(loaded.manifests.len(), loaded.documents - 1);
+        }
+    }
+
     #[test]
     fn what_is_no_kubernetes_object_is_skipped() {
         for (text, reason) in [
@@ -202,6 +229,13 @@ mod tests {
                 "kind must be a string, and is of type integer",
             ),
             ("apiVersion: v1\nkind: ''\nspec: {}\n", 2, "kind must be a string, and is empty"),
+            ("\napiVersion: v1\nkind: Service\n", 2, "this Service has no name"),
+            (
+                "apiVersion: v1\nkind: Service\nmetadata:\n  name: ''\n  generateName:\n",
+                4,
+                "this Service has no name",
+            ),
+            ("apiVersion: v1\nkind: PodList\nitems:\n- spec: {}\n", 4, "this Pod has no name"),
             ("apiVersion: v1\nkind: List\nitems: {a: b}\n", 3, "`items` makes a list of this List"),
             (
                 "apiVersion: v1\nkind: List\nitems:\n- a\n",
@@ -246,7 +280,7 @@ mod tests {
     #[test]
     fn a_typed_list_names_its_items() {
         let loaded = loaded(
-            "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n- spec: {}\n",
+            "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n- metadata: {generateName: b-}\n",
         );
         assert_eq!(kinds(&loaded), ["Service", "Service"]);
         let root = loaded.manifests[0].root.to_json().to_string();
@@ -319,6 +353,29 @@ mod tests {
         assert_eq!(errors(&loaded).len(), 1);
         assert!(errors(&loaded)[0].1.starts_with("kubectl refuses text behind `---`"));
         assert_eq!(kinds(&loaded), ["ConfigMap"]);
+    }
+
+    /// An object was lost without a word where a trailing comma made YAML of
+    /// the first of several JSON values.
+    #[test]
+    fn text_behind_a_complete_document_is_an_error() {
+        let json = |name| format!("{{\"apiVersion\":\"v1\",\"kind\":\"A\",\"a\":\"{name}\",}}\n");
+        let strict = json("s").replace(",}", "}");
+        for (text, line, objects) in [
+            (json("a") + &json("b"), 2, 1),
+            (format!("# c\n{strict}{strict}---\n{OBJECT}"), 3, 2),
+            (strict.clone() + &json("a") + &strict, 3, 2),
+            (format!("~\n...\n{OBJECT}"), 3, 0),
+        ] {
+            let loaded = loaded(&text);
+            assert!(
+                matches!(errors(&loaded)[..], [(at, message)]
+                    if at == line && message.starts_with("kubectl never reads this")),
+                "{text}: {:?}",
+                loaded.errors
+            );
+            assert_eq!(loaded.manifests.len(), objects, "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::node::{Node, Value};
 use super::problem::Problem;
+use crate::k8s;
 
 /// What a document is.
 pub(super) enum Class {
@@ -31,7 +32,10 @@ pub(super) fn classify(root: &Node) -> Class {
             }
             // Whatever the kind is called.
             match root.get("items") {
-                None => Class::Object,
+                None => match unnamed(root, &api_version, &kind) {
+                    Some(problem) => Class::Broken(problem),
+                    None => Class::Object,
+                },
                 Some(Node { value: Value::Sequence(_) | Value::Null, .. }) => Class::List,
                 Some(items) => Class::Broken(Problem::new(
                     items.span.start,
@@ -59,6 +63,31 @@ pub(super) fn classify(root: &Node) -> Class {
             })
         }
     }
+}
+
+/// The error for an object of a kind that we know without a name. A name of
+/// another type is found where the object is decoded.
+fn unnamed(root: &Node, api_version: &str, kind: &str) -> Option<Problem> {
+    k8s::kind(api_version, kind)?;
+    let empty = |node: Option<&Node>| {
+        node.is_none_or(|node| node.is_null() || node.as_str().is_some_and(str::is_empty))
+    };
+    let metadata = root.get("metadata").filter(|metadata| !metadata.is_null());
+    if let Some(metadata) = metadata
+        && (metadata.as_mapping().is_none()
+            || !empty(metadata.get("name"))
+            || !empty(metadata.get("generateName")))
+    {
+        return None;
+    }
+    let at = metadata.map_or(root.span, |metadata| metadata.span).start;
+    Some(Problem::new(
+        at,
+        format!(
+            "this {kind} has no name, and kubectl refuses it (resource name may not be empty): \
+             add `metadata.name`"
+        ),
+    ))
 }
 
 /// The error for an object whose `apiVersion` or `kind` says nothing.

@@ -70,19 +70,18 @@ fn not_json(rest: &str, reason: &str) -> String {
 }
 
 fn read_chunk(source: &Arc<Source>, range: Range<usize>, format: Format, loaded: &mut Loaded) {
+    if let Some(error) = source.invalid_in(&range) {
+        loaded.documents += 1;
+        loaded.errors.push(error);
+        return;
+    }
     let chunk = Span::new(range.start, range.end);
     let read = match parse(&source.text[range], chunk.start, format) {
         Ok(Some(read)) => read,
         Ok(None) => return,
         Err(failure) => {
             loaded.documents += 1;
-            match not_rendered(source, chunk, format, &failure) {
-                Some(skipped) => loaded.skipped.push(skipped),
-                None => {
-                    let problem = failure.problem;
-                    loaded.errors.push(source.error(problem.at, problem.message));
-                }
-            }
+            fail(source, chunk, format, failure, loaded);
             return;
         }
     };
@@ -99,9 +98,28 @@ fn read_chunk(source: &Arc<Source>, range: Range<usize>, format: Format, loaded:
         }
         Class::Broken(problem) => loaded.errors.push(source.error(problem.at, problem.message)),
     }
-    if let Some(at) = unread {
-        let reason = "behind `...`, where kubectl reads no further: separate documents with `---`";
-        loaded.skipped.push(skipped(source, at, reason.to_owned()));
+    match unread {
+        None => {}
+        Some(unread) if unread.marked => {
+            let reason =
+                "behind `...`, where kubectl reads no further: separate documents with `---`";
+            loaded.skipped.push(skipped(source, unread.at, reason.to_owned()));
+        }
+        Some(unread) => {
+            let failure = Failure { problem: unread.problem(), template: None };
+            fail(source, chunk, format, failure, loaded);
+        }
+    }
+}
+
+/// Adds what can't be read: a mistake, or a template.
+fn fail(source: &Source, chunk: Span, format: Format, failure: Failure, loaded: &mut Loaded) {
+    match not_rendered(source, chunk, format, &failure) {
+        Some(skipped) => loaded.skipped.push(skipped),
+        None => {
+            let problem = failure.problem;
+            loaded.errors.push(source.error(problem.at, problem.message));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::node::{Entry, Node, Span, Style, Value, offset};
-use super::yaml::{self, Failure};
+use super::yaml::{self, Failure, Unread};
 use super::{Duplicate, Source, json};
 
 /// How to read an object again.
@@ -45,8 +45,8 @@ pub(super) struct Read {
     pub(super) duplicates: Vec<Duplicate>,
     /// Whether its parts can't be read one by one.
     pub(super) entangled: bool,
-    /// Where text follows behind `...`.
-    pub(super) unread: Option<u32>,
+    /// Text that follows in the same piece.
+    pub(super) unread: Option<Unread>,
 }
 
 /// Reads a piece of a stream that starts at the offset `base`; none where it
@@ -55,7 +55,11 @@ pub(super) fn parse(text: &str, base: u32, format: Format) -> Result<Option<Read
     match format {
         Format::Yaml => {
             let yaml::Parsed { root, duplicates, entangled, unread } = yaml::parse(text, base)?;
-            Ok(root.map(|root| Read { root, duplicates, entangled, unread }))
+            match (root, unread) {
+                (Some(root), _) => Ok(Some(Read { root, duplicates, entangled, unread })),
+                (None, Some(unread)) => Err(Failure { problem: unread.problem(), template: None }),
+                (None, None) => Ok(None),
+            }
         }
         Format::Json => {
             let mut duplicates = Vec::new();

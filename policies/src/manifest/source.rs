@@ -1,5 +1,6 @@
 //! One input: its name, its text, and where its lines start.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::node::{Span, offset};
@@ -14,8 +15,11 @@ pub const MAX_SOURCE_BYTES: u64 = 256 << 20;
 pub struct Source {
     /// The path as the user gave it, `-` for standard input.
     pub name: String,
-    /// Without the byte order mark.
+    /// Without the byte order mark, and with U+FFFD for what isn't UTF-8.
     pub text: String,
+    /// Offsets of those U+FFFD and the first byte of what they stand for,
+    /// ascending.
+    invalid: Vec<(u32, u8)>,
     /// Offsets at which lines start, ascending, the first one 0.
     lines: OnceLock<Vec<u32>>,
     /// Characters in front of each block of [`BLOCK`] bytes: a line may be as
@@ -37,11 +41,11 @@ pub struct Position {
 
 impl Source {
     /// Decodes UTF-8, with or without a byte order mark, and UTF-16 with one.
+    /// What isn't UTF-8 spoils only the document that it stands in: kubectl
+    /// puts U+FFFD there and sends that, but nobody means it.
     ///
     /// # Errors
-    /// Bytes that aren't text in one of these encodings, or too many of them.
-    /// kubectl puts U+FFFD in the place of such bytes and sends that; nobody
-    /// means it.
+    /// Bytes that a mark calls UTF-16 and that are none, or too many bytes.
     ///
     /// # Source
     /// `BOMOverride` in cli-runtime v0.36.3 `pkg/resource/visitor.go`,
@@ -52,16 +56,26 @@ impl Source {
             return Err(too_large(name));
         }
         match decode(bytes) {
-            Ok(text) => Ok(Self::of(name, text)),
+            Ok((text, invalid)) => Ok(Self::of(name, text, invalid)),
             Err(Undecodable { before, message }) => {
-                let valid = Self::of(name, before);
+                let valid = Self::of(name, before, Vec::new());
                 Err(valid.error(offset(valid.text.len()), message))
             }
         }
     }
 
-    fn of(name: String, text: String) -> Self {
-        Self { name, text, lines: OnceLock::new(), characters: OnceLock::new() }
+    fn of(name: String, text: String, invalid: Vec<(u32, u8)>) -> Self {
+        Self { name, text, invalid, lines: OnceLock::new(), characters: OnceLock::new() }
+    }
+
+    /// The error for the first byte in a part of the text that isn't UTF-8.
+    pub(super) fn invalid_in(&self, part: &Range<usize>) -> Option<InputError> {
+        let first = self.invalid.partition_point(|(at, _)| (*at as usize) < part.start);
+        let (at, byte) = *self.invalid.get(first).filter(|(at, _)| (*at as usize) < part.end)?;
+        let message = format!(
+            "byte 0x{byte:02X} is not UTF-8 here: save the file in UTF-8, or leave out binary files"
+        );
+        Some(self.error(at, message))
     }
 
     /// Line and column of an offset; of the end for one behind the end.
@@ -146,7 +160,10 @@ struct Undecodable {
     message: String,
 }
 
-fn decode(mut bytes: Vec<u8>) -> Result<String, Undecodable> {
+/// A text, and [`Source::invalid`].
+type Decoded = (String, Vec<(u32, u8)>);
+
+fn decode(mut bytes: Vec<u8>) -> Result<Decoded, Undecodable> {
     match bytes.as_slice() {
         [0xEF, 0xBB, 0xBF, ..] => {
             bytes.drain(..3);
@@ -155,21 +172,24 @@ fn decode(mut bytes: Vec<u8>) -> Result<String, Undecodable> {
         [0xFE, 0xFF, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
         _ => {}
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let mut bytes = error.into_bytes();
-        let wrong = bytes[at];
-        bytes.truncate(at);
-        Undecodable {
-            before: String::from_utf8_lossy(&bytes).into_owned(),
-            message: format!(
-                "byte 0x{wrong:02X} is not UTF-8 here: save the file in UTF-8, or leave out binary files"
-            ),
-        }
-    })
+    Ok(String::from_utf8(bytes)
+        .map_or_else(|error| replace_invalid(error.as_bytes()), |text| (text, Vec::new())))
 }
 
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undecodable> {
+fn replace_invalid(bytes: &[u8]) -> Decoded {
+    let mut text = String::with_capacity(bytes.len());
+    let mut invalid = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if let Some(byte) = chunk.invalid().first() {
+            invalid.push((offset(text.len()), *byte));
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    (text, invalid)
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Decoded, Undecodable> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len());
     for decoded in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
@@ -178,7 +198,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undeco
             Err(_) => return Err(undecodable_utf16(text)),
         }
     }
-    if rest.is_empty() { Ok(text) } else { Err(undecodable_utf16(text)) }
+    if rest.is_empty() { Ok((text, Vec::new())) } else { Err(undecodable_utf16(text)) }
 }
 
 fn undecodable_utf16(before: String) -> Undecodable {
@@ -210,13 +230,28 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_an_error_with_their_place() {
         for (bytes, place, message) in [
-            (b"a: b\nc\xC3\xA4: \xFF".to_vec(), (2, 5), "byte 0xFF is not UTF-8 here"),
             (b"\xFF\xFEa\0\n\0b".to_vec(), (2, 1), "the byte order mark says UTF-16"),
             (b"\xFE\xFF\xD8\x00\0a".to_vec(), (1, 1), "the byte order mark says UTF-16"),
         ] {
             let error = Source::new("f.yaml", bytes).unwrap_err();
             assert_eq!((error.line, error.column), (Some(place.0), Some(place.1)));
             assert!(error.message.starts_with(message), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_replaced_and_remembered() {
+        let source = Source::new("f", b"a: b\nc\xC3\xA4: \xE2\x82x\xFF".to_vec()).unwrap();
+        assert_eq!(source.text, "a: b\ncä: \u{FFFD}x\u{FFFD}");
+        for (part, found) in [
+            (0..10, None),
+            (0..11, Some((5, "byte 0xE2 is"))),
+            (11..14, None),
+            (13..17, Some((7, "byte 0xFF is"))),
+        ] {
+            let error = source.invalid_in(&part);
+            let error = error.as_ref().map(|error| (error.column.unwrap(), &error.message[..12]));
+            assert_eq!(error, found, "{part:?}");
         }
     }
 

@@ -23,8 +23,27 @@ pub(super) struct Parsed {
     pub(super) duplicates: Vec<Duplicate>,
     /// Whether aliases or directives tie its parts together.
     pub(super) entangled: bool,
-    /// Where text follows behind `...`.
-    pub(super) unread: Option<u32>,
+    /// Text that follows in the same piece.
+    pub(super) unread: Option<Unread>,
+}
+
+/// Text behind the first document of a piece, which kubectl never looks at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Unread {
+    /// Where it starts.
+    pub(super) at: u32,
+    /// Whether `...` stands before it.
+    pub(super) marked: bool,
+}
+
+impl Unread {
+    /// The text as a mistake.
+    pub(super) fn problem(self) -> Problem {
+        let message = "kubectl never reads this, since the document before it is complete: \
+                       write `---` on a line of its own between them, or correct the line above; \
+                       objects in JSON may follow each other without `---` only if all are strict JSON";
+        Problem::new(self.at, message.to_owned())
+    }
 }
 
 /// Why a piece can't be read.
@@ -171,8 +190,19 @@ mod tests {
     #[test]
     fn only_the_first_document_counts() {
         assert_eq!(json("a: b\n...\nc: d\n"), r#"{"a":"b"}"#);
-        assert_eq!(read("a: b\n...\n\n c: d\n").unread, Some(11));
-        assert_eq!(read("a: b\n...\n# c\n").unread, None);
+        for (text, unread) in [
+            ("a: b\n...\n\n c: d\n", Some((11, true))),
+            ("a: b\n...\n# c\n", None),
+            ("{a: b}\n{c: d}\n", Some((7, false))),
+            ("{a: b}\n# c\n\n e: f\n", Some((13, false))),
+            ("[a]\nb: c\n", Some((4, false))),
+            ("a: b\r---\rc: d\r", Some((5, false))),
+            ("{a: b}\n # c\n\n", None),
+            ("---\na: b\n\n# c", None),
+        ] {
+            let found = read(text).unread.map(|unread| (unread.at, unread.marked));
+            assert_eq!(found, unread, "{text:?}");
+        }
     }
 
     #[test]

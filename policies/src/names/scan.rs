@@ -228,6 +228,13 @@ impl Scanner<'_> {
         }
         let dotted = host.trim_end_matches('.').contains('.');
         let is_path = port.is_none() && self.behind(end).starts_with(b"/");
+        // `git@db:80` is a path of SSH, and in `web:80:81` nothing is a host;
+        // ZooKeeper writes `zk-0.zk:2888:3888`.
+        let is_other = port.is_some()
+            && (self.follows_user(word.start) || !dotted && self.behind(end).starts_with(b":"));
+        if is_other {
+            return;
+        }
         if (!dotted && port.is_none() && prefix.is_empty()) || (is_path && !host.contains(".svc")) {
             return;
         }
@@ -241,6 +248,13 @@ impl Scanner<'_> {
         let host = host.to_owned();
         self.at = end;
         self.spots.push(Spot { range: word.start..end, host, port, scheme: prefix, srv, form });
+    }
+
+    /// Whether `user@` stands in front, without a password.
+    fn follows_user(&self, start: usize) -> bool {
+        let Some(before) = self.bytes[..start].strip_suffix(b"@") else { return false };
+        let user = before.iter().rev().take_while(|&&byte| is_name_byte(byte)).count();
+        user > 0 && before[..before.len() - user].last() != Some(&b':')
     }
 
     /// Whether a host may start here, with the `dns+` or `dnssrv+` before it.

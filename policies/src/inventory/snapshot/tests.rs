@@ -89,7 +89,7 @@ fn a_key_that_the_controller_adds_matches_but_for_the_pod_name() {
 fn policies_select_by_labels_and_expressions() {
     let select = |yaml: &str| {
         let policy = format!(
-            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {{podSelector: {yaml}}}}}"
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, spec: {{podSelector: {yaml}}}}}"
         );
         let Object::NetworkPolicy(policy) = &read(&policy)[0].object else { panic!("a policy") };
         workloads(world().workloads_selected("prod", &policy.pod_selector)).len()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use libyaml_safer::{Event, EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
 
 use super::feed::Feed;
-use super::tags;
+use super::{Unread, tags};
 use crate::manifest::node::{Span, Style, offset};
 use crate::manifest::problem::Problem;
 use crate::manifest::scalar::{self, Scalar};
@@ -50,7 +50,7 @@ pub(super) struct Composed<'t> {
     /// The first `{{ … }}` outside of quotes and block scalars.
     pub(super) template: Option<Span>,
     pub(super) entangled: bool,
-    pub(super) unread: Option<u32>,
+    pub(super) unread: Option<Unread>,
     anchors: HashMap<String, u32>,
     /// Collections that have begun.
     open: Vec<Open>,
@@ -101,9 +101,9 @@ impl<'t> Composed<'t> {
             match event.data {
                 EventData::StreamEnd => return Ok(()),
                 EventData::DocumentEnd { implicit } => {
-                    if !implicit {
-                        self.unread = self.behind(event.end_mark.index);
-                    }
+                    self.unread = self
+                        .behind(event.end_mark.index)
+                        .map(|at| Unread { at, marked: !implicit });
                     return Ok(());
                 }
                 EventData::DocumentStart { version_directive, implicit, .. } => {

@@ -1,15 +1,10 @@
-use std::sync::Arc;
-
 use super::*;
-use crate::manifest::{Source, load};
+use crate::manifest::tree;
 use crate::model::{ContainerRole, IntOrString, Service, Workload};
 use crate::names::Target;
 
 fn try_one(yaml: &str) -> Result<Projected, String> {
-    let source = Source::new("test.yaml", yaml.as_bytes().to_vec()).expect("it is UTF-8");
-    let loaded = load(Arc::new(source));
-    assert_eq!(loaded.manifests.len(), 1, "{:?}", loaded.errors);
-    project(&loaded.manifests[0].root, "default").map_err(|error| error.to_string())
+    project(&tree(yaml), "default").map_err(|error| error.to_string())
 }
 
 fn one(yaml: &str) -> Projected {

@@ -56,6 +56,8 @@ fn urls_have_hosts_ports_and_defaults() {
         ("http://db-$(ORDINAL).db:80 http://db:$(PORT) http://<pod>.db:80", &[]),
         ("oracle:thin:@db:1521/x", &["db:1521 port"]),
         ("user:pw@tcp(mysql:3306)/app", &["mysql:3306 port"]),
+        ("user:pw@mysql:3306/app", &["mysql:3306 port"]),
+        ("@db:80", &["db:80 port"]),
     ] {
         check("", text, expected);
     }
@@ -139,6 +141,10 @@ fn what_only_looks_like_a_host_is_left() {
         "db:99999",
         "db:0",
         "db:${PORT}",
+        "web:80:81",
+        "hosts=web:80:81,web:90:91",
+        "git@db:80",
+        "git clone git@git.prod.svc:80/app",
         "spring.redis.host: x",
         "log4j.logger.kafka=INFO",
         "foo_bar.baz:80",
