@@ -498,13 +498,14 @@ mod tests {
     #[test]
     fn of_many_places_200_are_reported_and_the_text_is_rewritten_once() {
         let host = |index: usize| format!("db-{index}.db");
+        let length = |text: &str| u32::try_from(text.len()).expect("a short text");
         let mut text = String::new();
         let mut references = Vec::new();
         for index in 0..1100 {
             text.push_str("- http://");
-            let start = u32::try_from(text.len()).unwrap();
+            let start = length(&text);
             text.push_str(&host(index));
-            let end = u32::try_from(text.len()).unwrap();
+            let end = length(&text);
             text.push_str(":80/\n");
             references.push(Reference {
                 path: "$.data.targets".to_owned(),
