@@ -1,6 +1,6 @@
 //! Rule `port-list-invalid`.
 
-use headlint_policy_sdk::service::{PortFault, dns_label, placeholder, port_faults};
+use headlint_policy_sdk::service::{PortFault, dns_label, headless, placeholder, port_faults};
 use headlint_policy_sdk::types::{IntOrString, Service, ServicePort, TypeError};
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
@@ -169,7 +169,11 @@ fn explain(
         PortFault::NodePortForbidden => finding
             .what(format!("Service `{svc}` of type ClusterIP sets `nodePort`"))
             .why(refused("may not be used when `type` is 'ClusterIP'"))
-            .help("remove `nodePort`, or change the type to NodePort without `clusterIP: None`")
+            .help(if headless(service) {
+                "remove `nodePort`, or change the type to NodePort without `clusterIP: None`"
+            } else {
+                "remove `nodePort`, or set `type: NodePort`"
+            })
             .remove(path, Safety::Proposed),
         // Rule `quoted-numeric-target-port` speaks of it.
         PortFault::TargetQuoted => return None,
