@@ -4,7 +4,7 @@ use headlint_policy_sdk::labels::{Reach, reach};
 use headlint_policy_sdk::ports::{Targets, targets};
 use headlint_policy_sdk::service::{headless, selectorless, workloads};
 use headlint_policy_sdk::types::{
-    IntOrString, Object, Reference, ReferenceVia, Service, ServicePort, Workload,
+    IntOrString, Reference, ReferenceVia, Service, ServicePort, Workload,
 };
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Safety, Severity};
 
@@ -130,18 +130,17 @@ impl Mismatch<'_> {
     /// serves the same port.
     fn twin(&self, context: &dyn Context) -> Option<String> {
         let namespace = &self.service.meta.ref_.namespace;
-        context.objects("Service", namespace).seen().into_iter().find_map(|object| match object {
-            Object::Service(other)
-                if other.service_type != "ExternalName"
-                    && !headless(&other)
-                    && other.ports.iter().any(|port| {
-                        port.port == Some(self.number) && port.protocol == self.port.protocol
-                    })
-                    && self.same_pods(&other, context) =>
-            {
-                Some(other.meta.ref_.name)
-            }
-            _ => None,
+        // Without any Pods to go by, those that an equal selector would select.
+        let labels = self.behind.first().map_or(&self.service.selector, |w| &w.template.labels);
+        let others = context.services_selecting(namespace, labels).seen();
+        others.into_iter().find_map(|other| {
+            let twin = other.service_type != "ExternalName"
+                && !headless(&other)
+                && other.ports.iter().any(|port| {
+                    port.port == Some(self.number) && port.protocol == self.port.protocol
+                })
+                && self.same_pods(&other, context);
+            twin.then_some(other.meta.ref_.name)
         })
     }
 
