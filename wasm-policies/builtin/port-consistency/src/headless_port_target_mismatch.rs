@@ -200,6 +200,7 @@ mod tests {
         World, container, dials, named, number, published, review, service, workload,
     };
     use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::types::Object;
 
     fn judged(service: Service, snapshot: &Snapshot) -> Vec<Severity> {
         let mut findings = Findings::default();
