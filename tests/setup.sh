@@ -1,6 +1,22 @@
 #!/usr/bin/env bash
-# Installs what building and testing need. Says nothing where all is there.
+# Installs what building needs; with the argument `go`, what comparing with
+# kubectl needs. Says nothing where all is there.
 set -euo pipefail
+
+if [ "${1:-}" = go ]; then
+    if ! command -v go >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        echo "installing Go" >&2
+        apt-get update -qq >/dev/null
+        apt-get install -y -qq golang >/dev/null
+    fi
+    # From 1.21 on, Go fetches the version that go.mod asks for.
+    minor=$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')
+    if [ "${minor:-0}" -lt 21 ]; then
+        echo "no Go of version 1.21 or later: install it (https://go.dev/dl)" >&2
+        exit 1
+    fi
+    exit
+fi
 
 if ! command -v cargo >/dev/null; then
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
