@@ -23,7 +23,7 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test bench clean
+.PHONY: help setup build policies run test bench corpus clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,7 +45,7 @@ target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.
 run: build ## Lints real manifests and shows what headlint finds
 	@tests/run.sh
 
-test: build ## Sets up and passes every test
+test: build target/kubectl-reference ## Sets up and passes every test
 	$(call step,format,cargo fmt --all --check)
 	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
 	$(call step,tests,cargo test --locked --release --workspace)
@@ -53,6 +53,17 @@ test: build ## Sets up and passes every test
 
 bench: build ## Prints what one evaluation of each policy costs
 	@cargo bench --locked --quiet --workspace --bench evaluate
+
+# kubectl's own code for reading files, of a pinned version.
+target/kubectl-reference: $(wildcard tests/kubectl/reference/*)
+	@tests/setup.sh go
+	$(call step,kubectl,go build -C tests/kubectl/reference -trimpath -o $(CURDIR)/$@ .)
+
+DIR ?= tests/manifests
+
+corpus: build target/kubectl-reference ## Shows findings by rule in DIR=folder, and how kubectl reads it
+	$(call step,corpus,cargo build --locked --release --workspace --example corpus)
+	@target/release/examples/corpus $(DIR)
 
 clean: ## Removes what was built
 	cargo clean

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building and testing need. Says nothing where all is there.
+# Installs what building needs; with the argument `go`, what comparing with
+# kubectl needs. Says nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -15,6 +16,17 @@ install() {
     apt-get update -qq >/dev/null
     apt-get install -y -qq "$@" >/dev/null
 }
+
+if [ "${1:-}" = go ]; then
+    command -v go >/dev/null || install golang
+    # From 1.21 on, Go fetches the version that go.mod asks for.
+    minor=$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')
+    if [ "${minor:-0}" -lt 21 ]; then
+        echo "no Go of version 1.21 or later: install it (https://go.dev/dl)" >&2
+        exit 1
+    fi
+    exit
+fi
 
 command -v cc >/dev/null || install gcc libc6-dev
 if ! command -v cargo >/dev/null; then

@@ -35,6 +35,7 @@ pub use self::policy::{
 use self::ticker::Ticker;
 use self::v1::State;
 use crate::finding::Fault;
+use crate::raw;
 
 /// A built-in policy, compiled ahead of time.
 struct Packed {
@@ -161,6 +162,15 @@ impl Engine {
 
     fn admit(&mut self, component: &Component, digest: String) -> Result<(), FaultReason> {
         let policy = Policy::new(&self.wasmtime, &self.linker, component, digest, self.limits)?;
+        // Findings name their policy and rule, whether it runs in here or not.
+        if policy.name() == raw::POLICY {
+            return Err(FaultReason::Clash(format!("the policy name `{}`", policy.name())));
+        }
+        for rule in policy.rules() {
+            if raw::rules().iter().any(|known| known.id == rule.id) {
+                return Err(FaultReason::Clash(format!("the rule id `{}`", rule.id)));
+            }
+        }
         for other in &self.policies {
             if other.name() == policy.name() {
                 return Err(FaultReason::Clash(format!("the policy name `{}`", policy.name())));
@@ -182,13 +192,15 @@ impl Engine {
         &self.policies
     }
 
-    /// The rules of all policies, ordered by id.
+    /// All rules, each with the name of its policy, ordered by id: those of the
+    /// policies, and those about text, which belong to no component.
     #[must_use]
-    pub fn rules(&self) -> Vec<(&Policy, &RuleInfo)> {
+    pub fn rules(&self) -> Vec<(&str, &RuleInfo)> {
         let mut rules: Vec<_> = self
             .policies
             .iter()
-            .flat_map(|policy| policy.rules().iter().map(move |rule| (policy, rule)))
+            .flat_map(|policy| policy.rules().iter().map(|rule| (policy.name(), rule)))
+            .chain(raw::rules().iter().map(|rule| (raw::POLICY, rule)))
             .collect();
         rules.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
         rules

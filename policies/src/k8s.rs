@@ -139,6 +139,13 @@ pub fn kind(api_version: &str, kind: &str) -> Option<Kind> {
     KINDS.iter().find(|known| known.0 == group && known.1 == kind).map(|known| known.2)
 }
 
+/// The names of all kinds that the model reads, sorted.
+pub fn known_kinds() -> Vec<&'static str> {
+    let mut names: Vec<_> = KINDS.iter().map(|known| known.1).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Whether the group is Kubernetes' own.
 pub fn is_own_group(group: &str) -> bool {
     OWN_GROUPS.contains(&group)

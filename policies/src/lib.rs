@@ -25,3 +25,4 @@ pub mod manifest;
 pub mod model;
 mod names;
 pub mod path;
+pub mod raw;

@@ -16,6 +16,7 @@ use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipp
 use crate::inventory::{Inventory, Knowledge, Snapshot};
 use crate::manifest::{self, Document, Source};
 use crate::model::{ClusterProfile, Projected, project};
+use crate::raw;
 
 /// How to lint.
 #[derive(Clone, Debug)]
@@ -62,12 +63,14 @@ struct Item {
 #[derive(Default)]
 struct File {
     items: Vec<Item>,
+    /// Of the rules about text.
+    findings: Vec<Finding>,
     errors: Vec<InputError>,
     skipped: Vec<Skipped>,
     documents: usize,
 }
 
-fn read(source: &Arc<Source>, namespace: &str) -> File {
+fn read(source: &Arc<Source>, options: &Options) -> File {
     let loaded = manifest::load(Arc::clone(source));
     let mut file = File {
         errors: loaded.errors,
@@ -76,10 +79,12 @@ fn read(source: &Arc<Source>, namespace: &str) -> File {
         ..File::default()
     };
     for manifest in loaded.manifests {
-        match project(&manifest.root, namespace) {
-            Ok(projected) => file
-                .items
-                .push(Item { document: manifest.document, projected: Arc::new(projected) }),
+        match project(&manifest.root, &options.default_namespace) {
+            Ok(projected) => {
+                file.findings.extend(raw::judge(&manifest, &projected, &options.rules));
+                file.items
+                    .push(Item { document: manifest.document, projected: Arc::new(projected) });
+            }
             Err(error) => {
                 let at = error.path.resolve(&manifest.root).highlight();
                 let position = source.position(at.start);
@@ -111,14 +116,14 @@ pub fn lint(
             Err(error) => errors.push(error),
         }
     }
-    let files: Vec<File> =
-        sources.par_iter().map(|source| read(source, &options.default_namespace)).collect();
+    let files: Vec<File> = sources.par_iter().map(|source| read(source, options)).collect();
 
     let mut summary = Summary { files: sources.len(), ..Summary::default() };
-    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+    let (mut items, mut skipped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         summary.documents += file.documents;
         items.extend(file.items);
+        findings.extend(file.findings);
         errors.extend(file.errors);
         skipped.extend(file.skipped);
     }
@@ -139,7 +144,7 @@ pub fn lint(
     let snapshot: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
 
     let judged = judge(engine, &items, &snapshot, options, progress);
-    let mut findings = judged.findings;
+    findings.extend(judged.findings);
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
     for finding in &findings {
         match finding.severity {

@@ -97,6 +97,8 @@ pub struct Duplicate {
     pub first: Span,
     /// The token that counts, unless there is a third.
     pub last: Span,
+    /// Whether both lead to the same value, so that nothing is lost.
+    pub same: bool,
 }
 
 /// All that one source holds, each list in the order of the text.

@@ -55,7 +55,8 @@ pub struct Case {
 #[must_use]
 pub fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    for policy in policies().values() {
+    // The rules about text belong to no policy.
+    for policy in policies().into_values().chain([root().join("policies")]) {
         for folder in entries(&policy.join("cases")) {
             let rule = name(&folder);
             for path in

@@ -1,4 +1,8 @@
 //! What the tests share.
 
 pub mod cases;
+pub mod corpus;
+pub mod generate;
 pub mod guest;
+pub mod kubectl;
+pub mod random;

@@ -74,6 +74,13 @@ fn a_quiet_guest_is_no_fault() {
 }
 
 #[test]
+fn a_guest_that_takes_the_name_of_a_rule_about_text_is_refused() {
+    for name in ["manifest", "yaml-duplicate-key"] {
+        ends_with(&Guest::quiet(name), "is taken by a policy that was loaded before");
+    }
+}
+
+#[test]
 fn a_guest_that_finds_something_is_heard() {
     let mut guest = Guest::evaluating("loud", format!("i32.const {}", Guest::DATA));
     guest.data = Guest::findings(1, b"loud", b"$.spec.clusterIP", b"something");

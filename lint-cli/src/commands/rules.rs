@@ -31,7 +31,7 @@ pub(crate) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Exit, Err
         Format::Json => {
             let rows = rules.iter().map(|(policy, rule)| Row {
                 id: &rule.id,
-                policy: policy.name(),
+                policy,
                 severity: rule.severity,
                 action: rule.action,
                 kinds: &rule.kinds,
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Exit, Err
                     rule.id.clone(),
                     rule.severity.to_string(),
                     rule.action.to_string(),
-                    policy.name().to_owned(),
+                    (*policy).to_owned(),
                     format!("{}{off}", rule.summary),
                     rule.kinds.join(" "),
                 ]

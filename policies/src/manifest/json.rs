@@ -150,8 +150,8 @@ mod tests {
         let mut duplicates = Vec::new();
         let root = parse(r#"{"a": 1, "b": 2, "a": 3}"#, 0, &mut duplicates).unwrap();
         assert_eq!(root.to_json().to_string(), r#"{"a":3,"b":2}"#);
-        let expected =
-            Duplicate { key: "a".to_owned(), first: Span::new(1, 4), last: Span::new(17, 20) };
+        let (first, last) = (Span::new(1, 4), Span::new(17, 20));
+        let expected = Duplicate { key: "a".to_owned(), first, last, same: false };
         assert_eq!(duplicates, [expected]);
     }
 

@@ -44,7 +44,7 @@ pub(super) fn resolve(tag: Option<&str>, text: String) -> Result<Scalar, String>
         }
         Some("timestamp") if !is_timestamp(&text) => Err(mismatch(tag, &text)),
         Some("binary") => match decode_base64(&text) {
-            Some(bytes) => Ok(Scalar::Str(String::from_utf8_lossy(&bytes).into_owned())),
+            Some(bytes) => Ok(Scalar::Str(lossy(&bytes))),
             None => {
                 Err("this is not base64, though the tag `!!binary` says so: remove the tag"
                     .to_owned())
@@ -245,6 +245,16 @@ fn float_key(float: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
+/// As Go's encoder of JSON: U+FFFD for each byte that is no UTF-8.
+fn lossy(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '\u{FFFD}'));
+    }
+    text
+}
+
 /// Standard base64 with padding; line breaks are skipped, as Go does.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
@@ -319,6 +329,7 @@ mod tests {
             ("bool", "yes", "true"),
             ("null", "", "null"),
             ("binary", "aGVs\nbG8=", "\"hello\""),
+            ("binary", "8OD/", "\"\u{FFFD}\u{FFFD}\u{FFFD}\""),
             ("set", "12", "\"12\""),
             ("timestamp", "2001-01-01", "\"2001-01-01\""),
         ] {

@@ -179,6 +179,9 @@ mod tests {
         assert!(keys("- &x {a: 1}\n- <<: *x\n  a: 2\n- a: 2\n  <<: *x\n").is_empty());
         let many: String = (0..100).map(|key| format!("k{key}: 1\n")).collect();
         assert_eq!(keys(&format!("{many}k7: 2\n")), ["k7"]);
+        let same = |text| read(text).duplicates[0].same;
+        assert!(same("a: {b: [1], c: x}\na:\n  c: 'x'\n  b:\n  - 0x1\n"));
+        assert!(!same("a: 1\na: '1'\n"));
     }
 
     #[test]

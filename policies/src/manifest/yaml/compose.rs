@@ -168,6 +168,14 @@ impl<'t> Composed<'t> {
             _ => Style::Plain,
         };
         match style {
+            Style::DoubleQuoted => {
+                if let Some(at) = escaped_slash(&self.text[start..end]) {
+                    let message = "kubectl can't read the escape `\\/` in YAML: \
+                                   write `/` without a backslash";
+                    let at = self.base + offset(start + at);
+                    return Err(Problem::new(at, message.to_owned()));
+                }
+            }
             // libyaml's mark is behind the empty lines that follow.
             Style::Literal | Style::Folded => {
                 while let Some((before, blank)) = self.text[start..end].rsplit_once('\n')
@@ -185,7 +193,7 @@ impl<'t> Composed<'t> {
             Style::Plain if self.template.is_none() && value.contains("{{") => {
                 self.template = template::inside(&value).then(|| self.span(start, end));
             }
-            // libyaml has become more lenient here than go-yaml.
+            // libyaml has become more lenient than go-yaml, here and above.
             Style::Plain
                 if value.contains('?') && self.open.last().is_some_and(|open| open.flow) =>
             {
@@ -324,6 +332,17 @@ impl<'t> Composed<'t> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span { start: self.base + offset(start), end: self.base + offset(end) }
     }
+}
+
+/// Offset of a `\/`, which JSON and YAML 1.2 know, but go-yaml doesn't.
+fn escaped_slash(quoted: &str) -> Option<usize> {
+    let mut bytes = quoted.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        if byte == b'\\' && bytes.next().is_some_and(|(_, code)| code == b'/') {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// A scalar event with indices of the text.

@@ -270,9 +270,14 @@ impl Entries {
         };
         let key = entry.key.clone();
         let last = entry.key_span;
-        let first = std::mem::replace(&mut self.list[at], entry).key_span;
+        let first = std::mem::replace(&mut self.list[at], entry);
         let was_merged = if merged { !self.merged.insert(at) } else { self.merged.remove(&at) };
-        (!merged && !was_merged).then_some(Duplicate { key, first, last })
+        (!merged && !was_merged).then(|| Duplicate {
+            key,
+            first: first.key_span,
+            last,
+            same: first.value.to_json() == self.list[at].value.to_json(),
+        })
     }
 
     fn find(&self, key: &str) -> Option<usize> {
