@@ -7,6 +7,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::node::{Entry, Node, Span, Style, Value, offset};
 use super::problem::Problem;
+use super::scalar::number_of;
 use super::yaml::Entries;
 use super::{Duplicate, MAX_DEPTH, MAX_NODES};
 
@@ -98,13 +99,13 @@ impl Reader<'_> {
 ///
 /// # Source
 /// `convertNumber` in sigs.k8s.io/json `internal/golang/encoding/json/decode.go`
-/// with integers preserved.
+/// with integers preserved; then what kubectl's encoder writes.
 fn number(text: &str, span: Span) -> Result<Value, Problem> {
     if let Ok(int) = text.parse() {
         return Ok(Value::Int(int));
     }
     match text.parse::<f64>() {
-        Ok(float) if float.is_finite() => Ok(Value::Float(float)),
+        Ok(float) if float.is_finite() => Ok(number_of(float)),
         _ => Err(Problem::new(
             span.start,
             format!("{text} is too large for a number: quote it if it is a string"),
@@ -136,8 +137,9 @@ mod tests {
         for (text, expected) in [
             ("1", Value::Int(1)),
             ("-0", Value::Int(0)),
-            ("80.0", Value::Float(80.0)),
-            ("1e3", Value::Float(1000.0)),
+            ("80.0", Value::Int(80)),
+            ("1e3", Value::Int(1000)),
+            ("1.5", Value::Float(1.5)),
             ("9223372036854775808", Value::Float(9_223_372_036_854_775_808.0)),
         ] {
             assert_eq!(parse(text, 0, &mut Vec::new()).unwrap().value, expected);

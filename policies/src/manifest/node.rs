@@ -64,8 +64,8 @@ pub enum Value {
     Null,
     /// Any YAML 1.1 boolean.
     Bool(bool),
-    /// An integer, and in YAML also a float without a fraction, since kubectl
-    /// sends `80.0` as `80`.
+    /// An integer, and a float without a fraction, since kubectl sends `80.0`
+    /// as `80`.
     Int(i64),
     /// Never NaN or infinite. Integers beyond `i64` are floats, as in kubectl.
     Float(f64),

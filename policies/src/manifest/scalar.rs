@@ -191,13 +191,7 @@ impl Scalar {
                         .to_owned(),
                 );
             }
-            // On the way through JSON `80.0` is written `80`, and read as an
-            // integer where its digits, the shortest that tell it, fit one.
-            Self::Float(float) if float.fract() == 0.0 => match float.to_string().parse() {
-                Ok(int) => Value::Int(int),
-                Err(_) => Value::Float(float),
-            },
-            Self::Float(float) => Value::Float(float),
+            Self::Float(float) => number_of(float),
             Self::Str(string) => Value::String(string),
         })
     }
@@ -222,6 +216,15 @@ impl Scalar {
             }
         })
     }
+}
+
+/// A finite float as the API server gets it: kubectl writes `80.0` as `80`,
+/// which is an integer where its digits, the shortest that tell it, fit one.
+pub(super) fn number_of(float: f64) -> Value {
+    if float.fract() != 0.0 {
+        return Value::Float(float);
+    }
+    float.to_string().parse().map_or(Value::Float(float), Value::Int)
 }
 
 /// As `strconv.FormatFloat(float, 'g', -1, 32)`, with YAML's names for what
