@@ -50,10 +50,10 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// A second: a hundred thousand times what a built-in policy takes, so
+    /// Five seconds: a hundred thousand times what a built-in policy takes, so
     /// that a busy machine makes no fault.
     fn default() -> Self {
-        Self::within(Duration::from_secs(1))
+        Self::within(Duration::from_secs(5))
     }
 }
 

@@ -77,7 +77,6 @@ fn defect(judged: &Judged<'_>, written: &[&Duplicate], token: Span, steps: &[Ste
     let spelling = |span: Span| text.get(span.range()).unwrap_or_default();
     let path = path(steps);
     let key = &written[0].key;
-    let first = written.last().map_or(token, |duplicate| duplicate.first);
     let name = judged.name();
     let bare = |span| spelling(span).trim_matches(['"', '\'']);
     let collapsed = written.iter().any(|duplicate| bare(duplicate.first) != bare(token));
