@@ -15,7 +15,7 @@ POLICY_SOURCES := $(shell find wasm-policies/builtin wasm-policies/sdk wasm-poli
 	-name '*.rs' -o -name '*.md' -path '*/src/*' -o -name '*.wit' -o -name Cargo.toml)
 PACK_SOURCES := $(shell find wasm-policies/pack -type f)
 
-.PHONY: help setup build policies run test corpus clean
+.PHONY: help setup build policies run test corpus fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,11 @@ DIR ?= tests/manifests
 corpus: build target/kubectl-reference ## Shows findings by rule in DIR=folder, and how kubectl reads it
 	$(call step,corpus,cargo build --locked --release --workspace --example corpus)
 	@target/release/examples/corpus $(DIR)
+
+FUZZ_SECONDS ?= 60
+
+fuzz: build ## Reads broken manifests for FUZZ_SECONDS=60 seconds
+	$(call step,fuzz,HEADLINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --release --workspace --test fuzz -- --nocapture)
 
 clean: ## Removes what was built
 	cargo clean

@@ -1,7 +1,7 @@
 //! Every rule fires where it should and is quiet where it should, through the
 //! real engine; and none is without cases and documentation.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fmt::Write as _;
 

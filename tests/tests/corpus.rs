@@ -1,5 +1,7 @@
 //! What `make corpus` does over any folder, over our own manifests.
 
+#![allow(clippy::print_stdout)]
+
 use headlint_tests::cases::root;
 use headlint_tests::corpus::{manifests, survey};
 

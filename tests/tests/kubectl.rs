@@ -1,6 +1,6 @@
 //! A manifest means to us what it means to kubectl.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs;
