@@ -23,7 +23,7 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test bench corpus clean
+.PHONY: help setup build policies run test bench corpus fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,11 @@ DIR ?= tests/manifests
 corpus: build target/kubectl-reference ## Shows findings by rule in DIR=folder, and how kubectl reads it
 	$(call step,corpus,cargo build --locked --release --workspace --example corpus)
 	@target/release/examples/corpus $(DIR)
+
+FUZZ_SECONDS ?= 60
+
+fuzz: build ## Reads broken manifests for FUZZ_SECONDS=60 seconds
+	$(call step,fuzz,HEADLINT_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --release --workspace --test fuzz -- --nocapture)
 
 clean: ## Removes what was built
 	cargo clean

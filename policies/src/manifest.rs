@@ -280,6 +280,14 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_ends_in_blanks_is_read_again_as_it_was() {
+        for end in ["", "   ", "      ", "      \n", "\u{A0}", "      \n   "] {
+            let item = "- apiVersion: v1\n  kind: A\n  a: |\n    x\n";
+            loaded(&format!("apiVersion: v1\nkind: List\nitems:\n{item}{end}\n{item}{end}"));
+        }
+    }
+
+    #[test]
     fn a_typed_list_names_its_items() {
         let loaded = loaded(
             "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n- metadata: {generateName: b-}\n",

@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod corpus;
+pub mod fuzz;
 pub mod generate;
 pub mod guest;
 pub mod kubectl;

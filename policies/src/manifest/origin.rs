@@ -96,11 +96,20 @@ pub(super) fn fill(item: &mut Node, implied: &Implied) {
     }
 }
 
-/// Whether an item can be read without what is around it. A block scalar that
-/// keeps its trailing newlines may end behind the item's span.
+/// Whether an item can be read without what is around it. Lines behind its
+/// span may belong to a block scalar: those that a `+` keeps, and those with
+/// more blanks than its indentation.
 pub(super) fn is_alone(text: &str, span: Span) -> bool {
     let keeps = |pair: &[u8]| pair[1] == b'+' && matches!(pair[0], b'|' | b'>' | b'1'..=b'9');
+    let behind = &text[span.end as usize..];
+    let next = behind.trim_start_matches([' ', '\t', '\r', '\n']);
+    let mut lines = behind[..behind.len() - next.len()].split('\n').skip(1).collect::<Vec<_>>();
+    if !next.is_empty() {
+        // The indentation of what comes next.
+        lines.pop();
+    }
     !text.as_bytes()[span.range()].windows(2).any(keeps)
+        && lines.iter().all(|line| line.trim_end_matches('\r').is_empty())
 }
 
 impl Origin {

@@ -179,12 +179,17 @@ impl<'t> Composed<'t> {
             // libyaml's mark is behind the empty lines that follow.
             Style::Literal | Style::Folded => {
                 while let Some((before, blank)) = self.text[start..end].rsplit_once('\n')
-                    && blank.trim().is_empty()
+                    && blank.trim_matches([' ', '\t', '\r']).is_empty()
                 {
                     end = start + before.trim_end_matches('\r').len();
                 }
             }
-            Style::Plain if value.is_empty() && !self.text[..start].ends_with([':', '-', '?']) => {
+            Style::Plain
+                if value.is_empty()
+                    && anchor.is_none()
+                    && tag.is_none()
+                    && !self.text[..start].ends_with([':', '-', '?']) =>
+            {
                 // The mark of what isn't there is at the next token.
                 start =
                     self.last_end.max(self.open.last().map_or(0, |open| self.start_of(open.index)));
