@@ -1,0 +1,3 @@
+//! The binary `headlint-webhook`.
+
+fn main() {}
