@@ -30,7 +30,8 @@ use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAl
 pub use self::fault::FaultReason;
 pub use self::limits::Limits;
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Verdict,
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
+    Version,
 };
 use self::ticker::Ticker;
 use self::v1::State;
