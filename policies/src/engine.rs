@@ -32,7 +32,8 @@ pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
 pub(crate) use self::bindings::rules::Review;
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Verdict,
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
+    Version,
 };
 use self::ticker::Ticker;
 use self::v1::State;
