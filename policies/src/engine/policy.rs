@@ -13,7 +13,8 @@ use wasmtime::component::{Component, Linker};
 use super::bindings::{PolicyPre, rules};
 use super::query::Extent;
 use super::v1::{self, State};
-use super::{FaultReason, Limits};
+use super::ticker::Ticker;
+use super::{FaultReason, Limits, Patience};
 use crate::finding::{Edit, ObjectRef, Severity};
 use crate::inventory::Inventory;
 use crate::model::Projected;
@@ -255,6 +256,7 @@ pub struct Policy {
     kinds: BTreeSet<String>,
     pre: PolicyPre<State>,
     limits: Limits,
+    ticker: Arc<Ticker>,
 }
 
 impl Policy {
@@ -264,19 +266,22 @@ impl Policy {
         component: &Component,
         digest: String,
         limits: Limits,
+        ticker: Arc<Ticker>,
     ) -> Result<Self, FaultReason> {
         check_world(engine, component)?;
         let unusable = |error: wasmtime::Error| FaultReason::Unusable(format!("{error:#}"));
         let pre = linker.instantiate_pre(component).map_err(unusable)?;
         let pre = PolicyPre::new(pre).map_err(unusable)?;
 
-        let mut store = v1::store(engine, &limits, None);
+        let running = ticker.run();
+        let mut store = v1::store(engine, &limits, Patience::Deadline, None);
         let described = pre
             .instantiate(&mut store)
             .map_err(|error| FaultReason::of_instance(&error, &limits))?
             .headlint_policy_rules()
             .call_describe(&mut store)
             .map_err(|error| FaultReason::of(&error, &limits))?;
+        drop(running);
         let rules: Vec<_> = described.rules.into_iter().map(rule_info).collect();
         check_description(&described.name, &rules)?;
         Ok(Self {
@@ -288,6 +293,7 @@ impl Policy {
             settings_schema: described.settings_schema,
             pre,
             limits,
+            ticker,
         })
     }
 
@@ -336,7 +342,8 @@ impl Policy {
         &self,
         settings: &str,
     ) -> Result<Result<(), (String, String)>, FaultReason> {
-        let mut store = v1::store(self.pre.engine(), &self.limits, None);
+        let _running = self.ticker.run();
+        let mut store = v1::store(self.pre.engine(), &self.limits, Patience::Deadline, None);
         self.pre
             .instantiate(&mut store)
             .map_err(|error| FaultReason::of_instance(&error, &self.limits))?
@@ -352,10 +359,12 @@ impl Policy {
         subject: &Arc<Subject>,
         review: &rules::Review,
         inventory: &Arc<dyn Inventory + Send + Sync>,
+        patience: Patience,
     ) -> Evaluation {
         let start = Instant::now();
+        let _running = self.ticker.run();
         let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
-        let mut store = v1::store(self.pre.engine(), &self.limits, evaluation);
+        let mut store = v1::store(self.pre.engine(), &self.limits, patience, evaluation);
         let verdicts = self.call(&mut store, review);
         let peak_memory = store.data().memory.peak;
         drop(store);
