@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod cases;
+pub mod changes;
 pub mod corpus;
 pub mod fuzz;
 pub mod generate;
