@@ -105,12 +105,18 @@ impl Mismatch<'_> {
                  client of `{name}:{number}` is refused"
             ));
         }
-        let dialled = references.iter().any(|reference| reference.via == ReferenceVia::Dial);
-        if dialled || references.is_empty() {
+        // Who dials another number that is published has no use for this one.
+        let elsewhere = |reference: &Reference| match reference.port {
+            Some(IntOrString::Int(port)) => port != number && self.published(port),
+            _ => false,
+        };
+        let (dials, others): (Vec<_>, Vec<_>) =
+            references.iter().partition(|reference| reference.via == ReferenceVia::Dial);
+        if others.is_empty() || !dials.into_iter().all(elsewhere) {
             return None;
         }
         Some(format!(
-            "all that is known to use it follows endpoints or SRV records to {}; only a client \
+            "all that is known to use port {number} follows endpoints or SRV records to {}; only a client \
              of `{name}:{number}` is refused",
             list(&self.numbers)
         ))
