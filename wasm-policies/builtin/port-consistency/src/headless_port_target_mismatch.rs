@@ -8,7 +8,7 @@ use headlint_policy_sdk::types::{
 };
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Safety, Severity};
 
-use crate::places::{accepted, closed, list, port_path, with_listeners};
+use crate::places::{accepted, closed, declared, list, port_path, with_listeners};
 
 /// A headless Service publishes one number, and its Pods are reached on
 /// another.
@@ -92,6 +92,18 @@ impl Mismatch<'_> {
     fn guard(&self, references: &[Reference], context: &dyn Context) -> Option<String> {
         let name = &self.service.meta.ref_.name;
         let number = self.number;
+        let listens = |workload: &Workload| {
+            declared(workload).any(|(_, _, there)| {
+                there.container_port == Some(number) && there.protocol == self.port.protocol
+            })
+        };
+        if !self.behind.is_empty() && self.behind.iter().all(listens) {
+            return Some(format!(
+                "the Pods have port {number} as well: a client of `{name}:{number}` gets there, \
+                 and not to {}",
+                list(&self.numbers)
+            ));
+        }
         if self.numbers.iter().all(|target| self.published(*target)) {
             return Some(format!(
                 "another entry of `spec.ports` publishes {} as it is; only a client of \
