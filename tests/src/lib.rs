@@ -1,9 +1,11 @@
 //! What the tests share.
 
 pub mod cases;
+pub mod cluster;
 pub mod corpus;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;
 pub mod kubectl;
+pub mod parity;
 pub mod random;
