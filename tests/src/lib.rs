@@ -2,9 +2,11 @@
 
 pub mod cases;
 pub mod changes;
+pub mod cluster;
 pub mod corpus;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;
 pub mod kubectl;
+pub mod parity;
 pub mod random;
