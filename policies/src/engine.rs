@@ -22,15 +22,18 @@ mod ticker;
 mod v1;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 pub use self::fault::FaultReason;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, Patience};
+pub(crate) use self::bindings::rules::Review;
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Verdict,
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
+    Version,
 };
 use self::ticker::Ticker;
 use self::v1::State;
@@ -80,7 +83,7 @@ pub struct Engine {
     linker: Linker<State>,
     limits: Limits,
     policies: Vec<Policy>,
-    _ticker: Ticker,
+    ticker: Arc<Ticker>,
 }
 
 impl Engine {
@@ -110,8 +113,8 @@ impl Engine {
         let wasmtime = wasmtime.map_err(setup)?;
         let mut linker = Linker::new(&wasmtime);
         v1::add_to_linker(&mut linker).map_err(setup)?;
-        let ticker = Ticker::start(&wasmtime)?;
-        Ok(Self { wasmtime, linker, limits, policies: Vec::new(), _ticker: ticker })
+        let ticker = Arc::new(Ticker::start(&wasmtime, limits.tick)?);
+        Ok(Self { wasmtime, linker, limits, policies: Vec::new(), ticker })
     }
 
     /// An engine with the built-in policies.
@@ -161,7 +164,14 @@ impl Engine {
     }
 
     fn admit(&mut self, component: &Component, digest: String) -> Result<(), FaultReason> {
-        let policy = Policy::new(&self.wasmtime, &self.linker, component, digest, self.limits)?;
+        let policy = Policy::new(
+            &self.wasmtime,
+            &self.linker,
+            component,
+            digest,
+            self.limits,
+            Arc::clone(&self.ticker),
+        )?;
         // Findings name their policy and rule, whether it runs in here or not.
         if policy.name() == raw::POLICY {
             return Err(FaultReason::Clash(format!("the policy name `{}`", policy.name())));

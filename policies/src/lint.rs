@@ -136,10 +136,12 @@ pub fn lint(
         unwatched: Vec::new(),
         profile: ClusterProfile::default(),
     };
-    let snapshot = Snapshot::build(items.iter().map(|item| &*item.projected), knowledge);
+    let snapshot = Snapshot::build(items.iter().map(|item| Arc::clone(&item.projected)), knowledge);
     // What other objects say about this one holds for the one under review too.
     for item in &mut items {
-        snapshot.situate(&mut Arc::make_mut(&mut item.projected).object);
+        if let Some(object) = snapshot.situated(&item.projected.object) {
+            Arc::make_mut(&mut item.projected).object = object;
+        }
     }
     let snapshot: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
 

@@ -24,7 +24,7 @@ pub struct Projected {
 }
 
 /// A workload in the namespace of what scales it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScaleTarget {
     /// Such as `StatefulSet`.
     pub kind: String,

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "a headless Service's port isn't its target port, and nothing translates",
     documentation: include_str!("headless-port-target-mismatch.md"),

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "a Service is called headless, but has a cluster IP",
     documentation: include_str!("intended-headless-has-vip.md"),

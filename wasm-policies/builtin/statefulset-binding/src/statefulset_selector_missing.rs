@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
     summary: "a StatefulSet, Deployment, DaemonSet or ReplicaSet has no selector",
     documentation: include_str!("statefulset-selector-missing.md"),
