@@ -164,12 +164,13 @@ impl Watch {
             Some(namespace) => Api::namespaced_with(client, namespace, &resource),
             None => Api::all_with(client, &resource),
         };
-        let mut streaming = true;
+        let (mut streaming, mut state) = (true, State::Starting);
         loop {
-            match self.follow(api.clone(), streaming, &outlet).await {
+            match self.follow(api.clone(), streaming, &mut state, &outlet).await {
                 Ok(Turn::Paged) => streaming = false,
                 Ok(Turn::Silent) => {
-                    if self.lose(&outlet, State::Down).await.is_err() {
+                    state = State::Down;
+                    if self.lose(&outlet, state).await.is_err() {
                         return;
                     }
                 }
@@ -189,20 +190,24 @@ impl Watch {
     }
 
     /// Follows one stream of events, which the library resumes by itself where
-    /// it can.
-    async fn follow(&self, api: Api<Arrival>, streaming: bool, outlet: &Outlet) -> Result<Turn, Closed> {
+    /// it can. The state is as told, which is ahead of what has taken effect.
+    async fn follow(
+        &self,
+        api: Api<Arrival>,
+        streaming: bool,
+        state: &mut State,
+        outlet: &Outlet,
+    ) -> Result<Turn, Closed> {
         let mut events = pin!(watcher(api, self.config(streaming)).default_backoff());
         let mut checks = interval(self.stale_after / 4);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // As told, which is ahead of what has taken effect.
-        let mut state = self.state();
         let mut listed = false;
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
                 _ = checks.tick() => {
                     let silent = self.pulse.silence().is_some_and(|time| time > self.stale_after);
-                    if state == State::Live && silent {
+                    if *state == State::Live && silent {
                         return Ok(Turn::Silent);
                     }
                     continue;
@@ -215,11 +220,11 @@ impl Watch {
                     listed = false;
                 }
                 Some(Ok(Event::InitApply(arrival) | Event::Apply(arrival))) => {
-                    self.put(arrival, listed, state, outlet).await?;
+                    self.put(arrival, listed, *state, outlet).await?;
                 }
                 Some(Ok(Event::Delete(arrival))) => {
                     let key = key(&arrival);
-                    self.strike(&key, state, outlet).await?;
+                    self.strike(&key, *state, outlet).await?;
                 }
                 Some(Ok(Event::InitDone)) => {
                     let gone = self.ledger().finish();
@@ -228,8 +233,8 @@ impl Watch {
                     }
                     self.pulse.finish();
                     listed = true;
-                    state = State::Live;
-                    outlet.state(state).await?;
+                    *state = State::Live;
+                    outlet.state(*state).await?;
                 }
                 Some(Err(error)) => {
                     self.restarts.fetch_add(1, Ordering::Relaxed);
@@ -245,8 +250,9 @@ impl Watch {
                     };
                     // An API server that has just started refuses everybody for
                     // a moment: what is known stays so while it isn't stale.
-                    if let Some(refused) = refused.filter(|one| state != State::Live && state != *one) {
-                        state = refused;
+                    let news = |one: &State| *state != State::Live && *state != *one;
+                    if let Some(refused) = refused.filter(news) {
+                        *state = refused;
                         self.lose(outlet, refused).await?;
                     }
                 }
