@@ -14,6 +14,7 @@
 
 pub mod args;
 pub mod config;
+pub mod context;
 pub mod health;
 pub mod logging;
 pub mod metrics;
