@@ -14,6 +14,7 @@ mod judge;
 mod request;
 mod response;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ use self::judge::{Event, Judged, Reviewed, Told, judge};
 use self::request::{Asked, Malformed, Request, parse};
 use self::response::Answer;
 use crate::config::OnFault;
-use crate::metrics::{Metrics, Verdict};
+use crate::metrics::{Metrics, UNREAD, Verdict};
 use crate::runtime::Runtime;
 use crate::server::Reply;
 
@@ -58,7 +59,7 @@ impl Admission {
         match self.answer(&body).await {
             Ok(reply) => reply,
             Err(malformed) => {
-                self.metrics.request("", "", Verdict::Malformed);
+                self.metrics.request(UNREAD, UNREAD, Verdict::Malformed);
                 debug!(%malformed, "malformed request");
                 Reply::text(StatusCode::BAD_REQUEST, malformed.to_string())
             }
@@ -82,7 +83,7 @@ impl Admission {
                 judge(asker, &self.context.snapshot(), &event).await
             }
         };
-        self.metrics.left_out(judged.left_out);
+        self.metrics.related_omitted.inc_by(judged.left_out as u64);
         let answer = answer(&runtime, &event, &judged);
         let verdict = match (&*answer.denials, &*answer.warnings, &*judged.failed) {
             ([], _, [_, ..]) => Verdict::Fault,
@@ -119,8 +120,8 @@ fn answer(runtime: &Runtime, event: &Event, judged: &Judged<'_>) -> Answer {
     let mut told: Vec<_> = judged.told.iter().collect();
     told.sort_by_key(|one| {
         let verdict = &one.verdict;
-        let about = one.about.as_ref().map(|object| &object.meta().object_ref);
-        (std::cmp::Reverse(verdict.severity), about, &verdict.rule, verdict.path.clone())
+        let object = &one.subject.projected().meta().object_ref;
+        (Reverse(verdict.severity), one.related, object, &verdict.rule, verdict.path.clone())
     });
     for one in told {
         match decide(runtime, event, one) {
@@ -151,9 +152,9 @@ fn answer(runtime: &Runtime, event: &Event, judged: &Judged<'_>) -> Answer {
 /// The rule first, as whoever looks for it does.
 fn text(told: &Told<'_>) -> String {
     let verdict = &told.verdict;
-    let about = match &told.about {
-        Some(object) => format!("{}: ", object.meta().object_ref),
-        None => String::new(),
+    let about = match told.related {
+        true => format!("{}: ", told.subject.projected().meta().object_ref),
+        false => String::new(),
     };
     format!("{}: {about}{} [{}]; {}", verdict.rule, verdict.what, verdict.path, verdict.help)
 }

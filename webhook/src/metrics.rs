@@ -478,26 +478,21 @@ impl PolicyMeter {
 }
 
 impl KindMeter {
-    /// So many objects are known, as of now.
-    pub fn objects(&self, count: usize) {
-        self.objects.set(i64::try_from(count).unwrap_or(i64::MAX));
-        self.heard();
-    }
-
-    /// The API server said something.
-    pub fn heard(&self) {
-        self.event_time.set(now());
-    }
-
-    /// The watch had to be started again.
-    pub fn restarted(&self) {
-        self.restarts.inc();
-    }
-
-    /// Why look-ups answer *unknown*; none when they don't.
-    pub fn unknown(&self, reason: Option<Unknown>) {
-        self.forbidden.set(i64::from(reason == Some(Unknown::Forbidden)));
-        self.down.set(i64::from(reason == Some(Unknown::Down)));
+    /// So many objects are known, after so many restarts of the watch; the API
+    /// server last spoke of them at this time, if ever. Look-ups answer
+    /// *unknown* for a reason, or they don't.
+    pub fn status(
+        &self,
+        objects: usize,
+        restarts: u64,
+        heard: Option<SystemTime>,
+        unknown: Option<Unknown>,
+    ) {
+        self.objects.set(i64::try_from(objects).unwrap_or(i64::MAX));
+        self.restarts.inner().store(restarts, Ordering::Relaxed);
+        self.event_time.set(heard.map_or(0.0, seconds));
+        self.forbidden.set(i64::from(unknown == Some(Unknown::Forbidden)));
+        self.down.set(i64::from(unknown == Some(Unknown::Down)));
     }
 }
 

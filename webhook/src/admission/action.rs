@@ -5,7 +5,7 @@ use headlint_policies::finding::Severity;
 
 use super::judge::{Event, Told};
 use crate::config::{Enforcement, RuleAction};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, today};
 
 /// What is done with one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,20 +27,21 @@ pub(super) fn decide(runtime: &Runtime, event: &Event, told: &Told<'_>) -> Decis
     if verdict.severity == Severity::Info || verdict.timing == Timing::Later {
         return Decision::Silence;
     }
-    let decision = configured(runtime, event, rule);
-    match &told.about {
-        // Whoever applies this object can't mend that one with it.
-        Some(other) => match decision {
-            Decision::Silence => Decision::Silence,
-            _ if other.ignored.contains(&rule.id) => Decision::Silence,
-            _ => Decision::Warn,
-        },
-        None if event.ignored().contains(&rule.id) => match decision {
-            Decision::Deny if !runtime.config().ignore_annotation_silences_denials => decision,
-            _ => Decision::Silence,
-        },
-        None => decision,
+    let decision = match configured(runtime, event, rule) {
+        // Whoever applies this object can't mend another one with it.
+        Decision::Deny if told.related => Decision::Warn,
+        decision => decision,
+    };
+    if decision == Decision::Silence {
+        return decision;
     }
+    let config = runtime.config();
+    let ignored = told.subject.projected().ignored.contains(&rule.id)
+        && (decision == Decision::Warn || config.ignore_annotation_silences_denials);
+    if ignored || config.exemptions.covering(&rule.id, &told.subject, today()).is_some() {
+        return Decision::Silence;
+    }
+    decision
 }
 
 /// What the configuration says about findings of a rule.
