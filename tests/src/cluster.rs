@@ -48,7 +48,6 @@ pub use self::wait::until;
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
 /// A control plane that runs until it is dropped.
-#[derive(Debug)]
 pub struct Cluster {
     // Dropped in this order.
     controllers: Process,
@@ -97,7 +96,9 @@ impl Cluster {
 
     fn until_ready(&mut self) {
         until("the API server to be ready", || {
-            for server in [&mut self.etcd, &mut self.controllers].into_iter().chain(&mut self.api_server) {
+            for server in
+                [&mut self.etcd, &mut self.controllers].into_iter().chain(&mut self.api_server)
+            {
                 server.assert_running();
             }
             // `default` is made by the API server itself, a moment later.
@@ -158,7 +159,13 @@ impl Cluster {
     ///
     /// # Panics
     /// When the API server refuses that.
-    pub fn register_webhook(&self, name: &str, client_config: &Value, rules: &Value, condition: &str) {
+    pub fn register_webhook(
+        &self,
+        name: &str,
+        client_config: &Value,
+        rules: &Value,
+        condition: &str,
+    ) {
         let webhook = json!({
             "name": format!("{name}.headlint.dev"),
             "clientConfig": client_config,
