@@ -515,7 +515,7 @@ impl KindMeter {
     ) {
         self.objects.set(i64::try_from(objects).unwrap_or(i64::MAX));
         self.restarts.inner().store(restarts, Ordering::Relaxed);
-        self.event_time.set(heard.map_or(0.0, seconds));
+        self.event_time.set(heard.map_or(0.0, since_epoch));
         self.forbidden.set(i64::from(unknown == Some(Unknown::Forbidden)));
         self.down.set(i64::from(unknown == Some(Unknown::Down)));
     }
@@ -523,5 +523,9 @@ impl KindMeter {
 
 /// Seconds since 1970.
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
+    since_epoch(SystemTime::now())
+}
+
+fn since_epoch(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
 }
