@@ -81,7 +81,9 @@ fn read(source: &Arc<Source>, options: &Options) -> File {
     for manifest in loaded.manifests {
         match project(&manifest.root, &options.default_namespace) {
             Ok(projected) => {
-                file.findings.extend(raw::judge(&manifest, &projected, &options.rules));
+                let mut findings = raw::judge(&manifest, &projected, &options.rules);
+                findings.retain(|finding| !projected.ignored.contains(&finding.rule));
+                file.findings.extend(findings);
                 file.items
                     .push(Item { document: manifest.document, projected: Arc::new(projected) });
             }
@@ -220,8 +222,11 @@ fn judge(
             let mut verdicts = Vec::new();
             for judgement in &mut judgements {
                 match &mut judgement.verdicts {
-                    Ok(list) => verdicts
-                        .extend(list.drain(..).map(|verdict| (judgement.policy.name(), verdict))),
+                    Ok(list) => {
+                        let ignored = &item.projected.ignored;
+                        let heard = list.drain(..).filter(|one| !ignored.contains(&one.rule));
+                        verdicts.extend(heard.map(|verdict| (judgement.policy.name(), verdict)));
+                    }
                     Err(reason) if reason.is_deadline() => {
                         patience[judgement.policy.name()].deadlines.fetch_add(1, Ordering::Relaxed);
                     }
