@@ -28,9 +28,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+pub(crate) use self::bindings::rules::Review;
 pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
-pub(crate) use self::bindings::rules::Review;
 pub use self::policy::{
     Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
     Version,

@@ -12,8 +12,8 @@ use wasmtime::component::{Component, Linker};
 
 use super::bindings::{PolicyPre, rules};
 use super::query::Extent;
-use super::v1::{self, State};
 use super::ticker::Ticker;
+use super::v1::{self, State};
 use super::{FaultReason, Limits, Patience};
 use crate::finding::{Edit, ObjectRef, Severity};
 use crate::inventory::Inventory;
