@@ -17,7 +17,7 @@ mod bindings;
 mod fault;
 mod limits;
 mod policy;
-mod query;
+pub(crate) mod query;
 mod ticker;
 mod v1;
 
