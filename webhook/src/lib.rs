@@ -20,6 +20,7 @@ pub mod context;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod pending;
 mod reviewer;
 pub mod runtime;
 pub mod serve;
