@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod corpus;
+pub mod estate;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;
