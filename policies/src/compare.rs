@@ -26,9 +26,7 @@ impl Mark {
         let resolved = verdict.path.resolve(root);
         let value = match (resolved.exact, &verdict.range, resolved.node.as_str()) {
             (false, ..) => String::new(),
-            (true, Some(range), Some(text)) => {
-                text.get(range.clone()).unwrap_or(text).to_owned()
-            }
+            (true, Some(range), Some(text)) => text.get(range.clone()).unwrap_or(text).to_owned(),
             (true, ..) => resolved.node.to_json().to_string(),
         };
         Self { rule: verdict.rule.clone(), path: steady(&verdict.path, root), value }
@@ -113,8 +111,7 @@ mod tests {
     #[test]
     fn a_list_entry_keeps_its_path_when_others_come_before_it() {
         let one = serde_json::json!({"spec": {"ports": [{"name": "a", "port": 80}]}});
-        let two =
-            serde_json::json!({"spec": {"ports": [{"port": 1}, {"name": "a", "port": 80}]}});
+        let two = serde_json::json!({"spec": {"ports": [{"port": 1}, {"name": "a", "port": 80}]}});
         let before = path_of("$.spec.ports[0].targetPort", one);
         assert_eq!(before, path_of("$.spec.ports[1].targetPort", two));
         assert_eq!(before, "$.spec.ports['80'].targetPort");
@@ -124,11 +121,8 @@ mod tests {
 
     #[test]
     fn findings_are_compared_as_often_as_they_stand() {
-        let mark = |rule: &str| Mark {
-            rule: rule.to_owned(),
-            path: "$".to_owned(),
-            value: String::new(),
-        };
+        let mark =
+            |rule: &str| Mark { rule: rule.to_owned(), path: "$".to_owned(), value: String::new() };
         let after = vec![(mark("a"), 1), (mark("a"), 2), (mark("b"), 3)];
         assert_eq!(new_only([mark("a"), mark("c")], after), [2, 3]);
     }

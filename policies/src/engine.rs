@@ -17,7 +17,7 @@ mod bindings;
 mod fault;
 mod limits;
 mod policy;
-mod query;
+pub(crate) mod query;
 mod ticker;
 mod v1;
 
@@ -34,7 +34,8 @@ pub(crate) use self::bindings::rules::Review;
 pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Verdict,
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
+    Version,
 };
 use self::ticker::Ticker;
 use self::v1::State;

@@ -221,10 +221,7 @@ impl Shelf {
     }
 
     /// What may mean this Service.
-    pub(super) fn mentions(
-        &self,
-        service: &str,
-    ) -> impl Iterator<Item = (&Arc<Entry>, &Mention)> {
+    pub(super) fn mentions(&self, service: &str) -> impl Iterator<Item = (&Arc<Entry>, &Mention)> {
         self.mentions.get(service).into_iter().flat_map(Mentions::iter)
     }
 
@@ -304,9 +301,8 @@ impl Shelf {
 
     /// All workloads that a selector of pairs may select, and maybe others.
     pub(super) fn candidates(&self, selector: &[Label]) -> Option<Vec<&Arc<Entry>>> {
-        let cost = |label: &&Label| {
-            self.templates.get(label).len() + self.added.get(&label.key).len()
-        };
+        let cost =
+            |label: &&Label| self.templates.get(label).len() + self.added.get(&label.key).len();
         let label = selector.iter().min_by_key(cost)?;
         Some(self.templates.get(label).iter().chain(self.added.get(&label.key)).collect())
     }

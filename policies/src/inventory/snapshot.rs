@@ -4,9 +4,9 @@ mod answers;
 
 use std::sync::Arc;
 
+use super::Change;
 use super::entry::{Entry, identity};
 use super::world::World;
-use super::Change;
 use crate::model::{ClusterProfile, ObjectRef, Projected, Reference, Service};
 use crate::names::{self, monitored};
 
@@ -46,10 +46,7 @@ impl Snapshot {
     /// later counts, as it would if both were applied; otherwise their order
     /// doesn't matter. A workload whose owner is there too is left out: the
     /// owner's template stands for it.
-    pub fn build(
-        objects: impl IntoIterator<Item = Arc<Projected>>,
-        knowledge: Knowledge,
-    ) -> Self {
+    pub fn build(objects: impl IntoIterator<Item = Arc<Projected>>, knowledge: Knowledge) -> Self {
         let world = World::build(objects, &knowledge.profile.zone);
         Self::of(Arc::new(world), Arc::new(knowledge))
     }
@@ -68,7 +65,9 @@ impl Snapshot {
         let mut world = World::new(&self.knowledge.profile.zone);
         let gone = match change {
             Change::Put(projected) => {
-                world.show_as(projected, self.world.facts(&projected.object));
+                if !self.world.stands_for(projected) {
+                    world.show_as(projected, self.world.facts(&projected.object));
+                }
                 projected.meta().object_ref.clone()
             }
             Change::Remove(object) => object.clone(),

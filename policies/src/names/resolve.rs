@@ -87,9 +87,7 @@ pub(crate) fn monitored(
     let Target::Selected { selector, port, .. } = &mention.target else { return None };
     let name = &service.meta.object_ref;
     let monitor = reference(mention, holder, Via::Monitor, &name.name, &name.namespace);
-    selector
-        .matches(&service.meta.labels)
-        .then(|| Reference { port: port.clone(), ..monitor })
+    selector.matches(&service.meta.labels).then(|| Reference { port: port.clone(), ..monitor })
 }
 
 /// The Services that a mention may stand for, each as namespace and name: all

@@ -24,8 +24,8 @@ impl Snapshot {
     where
         F: IntoIterator<Item = &'s Arc<Entry>>,
     {
-        let found = self
-            .gather_sorted(|world| world.in_namespace(namespace).into_iter().flat_map(&search));
+        let found =
+            self.gather_sorted(|world| world.in_namespace(namespace).into_iter().flat_map(&search));
         found.into_iter().filter_map(|entry| of(entry)).collect()
     }
 
