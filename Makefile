@@ -23,10 +23,10 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test bench corpus fuzz clean
+.PHONY: help setup build policies run test control-plane bench corpus fuzz clean
 
 help: ## Lists the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## Installs what the build needs, quietly where it is there already
 	@tests/setup.sh
@@ -45,7 +45,7 @@ target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.
 run: build ## Lints real manifests and shows what headlint finds
 	@tests/run.sh
 
-test: build target/kubectl-reference ## Sets up and passes every test
+test: build target/kubectl-reference control-plane ## Sets up and passes every test
 	$(call step,format,cargo fmt --all --check)
 	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
 	$(call step,tests,cargo test --locked --release --workspace)
@@ -58,6 +58,9 @@ bench: build ## Prints what one evaluation of each policy costs
 target/kubectl-reference: $(wildcard tests/kubectl/reference/*)
 	@tests/setup.sh go
 	$(call step,kubectl,go build -C tests/kubectl/reference -trimpath -o $(CURDIR)/$@ .)
+
+control-plane: ## Builds a real control plane for tests, once for all trees
+	@tests/control-plane/build.sh
 
 DIR ?= tests/manifests
 

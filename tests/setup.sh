@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building needs; with the argument `go`, what comparing with
-# kubectl needs. Says nothing where all is there.
+# Installs what building needs; with the argument `go`, what building kubectl
+# needs; with `etcd FILE`, puts etcd there. Says nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -25,6 +25,29 @@ if [ "${1:-}" = go ]; then
         echo "no Go of version 1.21 or later: install it (https://go.dev/dl)" >&2
         exit 1
     fi
+    exit
+fi
+
+if [ "${1:-}" = etcd ]; then
+    if command -v etcd >/dev/null; then
+        cp -L "$(command -v etcd)" "$2"
+        exit
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "missing: etcd; install it" >&2
+        exit 1
+    fi
+    # Out of Debian's package, not by it: that would start a service.
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cd "$folder"
+    echo "fetching etcd-server" >&2
+    apt-get download -qq etcd-server >/dev/null 2>&1 || {
+        apt-get update -qq >/dev/null
+        apt-get download -qq etcd-server >/dev/null
+    }
+    dpkg-deb --extract etcd-server_*.deb .
+    cp usr/bin/etcd "$2"
     exit
 fi
 

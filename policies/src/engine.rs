@@ -17,20 +17,25 @@ mod bindings;
 mod fault;
 mod limits;
 mod policy;
-mod query;
+pub(crate) mod query;
 mod ticker;
 mod v1;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 
+pub(crate) use self::bindings::rules::Review;
 pub use self::fault::FaultReason;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, Patience};
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Verdict,
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
+    Version,
 };
 use self::ticker::Ticker;
 use self::v1::State;
@@ -80,7 +85,7 @@ pub struct Engine {
     linker: Linker<State>,
     limits: Limits,
     policies: Vec<Policy>,
-    _ticker: Ticker,
+    ticker: Arc<Ticker>,
 }
 
 impl Engine {
@@ -110,8 +115,8 @@ impl Engine {
         let wasmtime = wasmtime.map_err(setup)?;
         let mut linker = Linker::new(&wasmtime);
         v1::add_to_linker(&mut linker).map_err(setup)?;
-        let ticker = Ticker::start(&wasmtime)?;
-        Ok(Self { wasmtime, linker, limits, policies: Vec::new(), _ticker: ticker })
+        let ticker = Arc::new(Ticker::start(&wasmtime, limits.tick)?);
+        Ok(Self { wasmtime, linker, limits, policies: Vec::new(), ticker })
     }
 
     /// An engine with the built-in policies.
@@ -161,7 +166,14 @@ impl Engine {
     }
 
     fn admit(&mut self, component: &Component, digest: String) -> Result<(), FaultReason> {
-        let policy = Policy::new(&self.wasmtime, &self.linker, component, digest, self.limits)?;
+        let policy = Policy::new(
+            &self.wasmtime,
+            &self.linker,
+            component,
+            digest,
+            self.limits,
+            Arc::clone(&self.ticker),
+        )?;
         // Findings name their policy and rule, whether it runs in here or not.
         if policy.name() == raw::POLICY {
             return Err(FaultReason::Clash(format!("the policy name `{}`", policy.name())));
@@ -225,6 +237,10 @@ pub fn cache_folder() -> Option<PathBuf> {
 
 /// Slots for so many evaluations at once.
 fn pool(at_once: u32) -> PoolingAllocationConfig {
+    // A slot remembers the memory of the policy that ran in it last. Another
+    // policy has to map its own in its place, and to fault in every page that
+    // it touches, so that each policy gets slots of its own.
+    const POLICIES: u32 = 8;
     // wit-component wraps a guest in two small modules that adapt calls; a
     // guest that came through an adapter has a few more.
     const MODULES: u32 = 10;
@@ -234,7 +250,7 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(at_once)
         .total_core_instances(at_once * MODULES)
         .max_core_instances_per_component(MODULES)
-        .total_memories(at_once)
+        .total_memories(at_once * POLICIES)
         .max_memories_per_component(1)
         .total_tables(at_once * MODULES)
         .max_tables_per_component(MODULES)
@@ -246,6 +262,9 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
         // given back to the system and faulted in again.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(16 << 10)
-        .max_unused_warm_slots(at_once);
+        .max_unused_warm_slots(at_once * POLICIES)
+        // Where the kernel tells which pages were touched (Linux 6.7), only
+        // those are cleared.
+        .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -2,9 +2,11 @@
 //! unchanging inventory.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::engine::{Cost, Engine, FaultReason, Policy, RuleInfo, Subject, Verdict};
+use crate::engine::{
+    Cost, Engine, FaultReason, Patience, Policy, Review, RuleInfo, Subject, Verdict,
+};
 use crate::inventory::Inventory;
 
 /// Which rules count.
@@ -42,6 +44,65 @@ pub struct Judgement<'e> {
     pub cost: Cost,
 }
 
+/// One object, as the policies are asked about it.
+pub struct Question<'e> {
+    filter: &'e RuleFilter,
+    subject: Arc<Subject>,
+    inventory: Arc<dyn Inventory + Send + Sync>,
+    review: OnceLock<Review>,
+}
+
+impl<'e> Question<'e> {
+    /// About an object beside all others.
+    pub fn new(
+        filter: &'e RuleFilter,
+        subject: &Arc<Subject>,
+        inventory: &Arc<dyn Inventory + Send + Sync>,
+    ) -> Self {
+        Self {
+            filter,
+            subject: Arc::clone(subject),
+            inventory: Arc::clone(inventory),
+            review: OnceLock::new(),
+        }
+    }
+
+    /// The policies that have anything to say about such an object, in order of
+    /// name: none if a controller wrote it.
+    pub fn policies<'p>(&self, engine: &'p Engine) -> Vec<&'p Policy> {
+        if self.subject.projected().is_controlled() {
+            return Vec::new();
+        }
+        let wants = |policy: &&Policy| {
+            policy.wants(self.subject.kind())
+                && policy.rules().iter().any(|rule| self.filter.admits(rule))
+        };
+        engine.policies().iter().filter(wants).collect()
+    }
+
+    /// Asks one policy.
+    pub fn ask<'p>(&self, policy: &'p Policy, patience: Patience) -> Judgement<'p> {
+        let review = self.review.get_or_init(|| match self.subject.review() {
+            Ok(review) => review,
+            Err(_) => unreachable!("the object under review isn't metered"),
+        });
+        let evaluation = policy.evaluate(&self.subject, review, &self.inventory, patience);
+        let verdicts = evaluation.verdicts.map(|mut verdicts| {
+            let admitted = |id: &str| {
+                policy.rules().iter().any(|rule| rule.id == id && self.filter.admits(rule))
+            };
+            let mut seen = BTreeSet::new();
+            verdicts.retain(|verdict| {
+                let range = verdict.range.as_ref().map(|range| (range.start, range.end));
+                admitted(&verdict.rule)
+                    && seen.insert((verdict.rule.clone(), verdict.path.to_string(), range))
+            });
+            verdicts
+        });
+        Judgement { policy, verdicts, cost: evaluation.cost }
+    }
+}
+
 /// Asks every policy that wants objects of this kind, in order of name.
 /// `admits` is asked for each of them before it runs.
 pub fn evaluate<'e>(
@@ -51,39 +112,7 @@ pub fn evaluate<'e>(
     inventory: &Arc<dyn Inventory + Send + Sync>,
     admits: impl Fn(&Policy) -> bool,
 ) -> Vec<Judgement<'e>> {
-    let wants = |policy: &&Policy| {
-        policy.wants(subject.kind())
-            && policy.rules().iter().any(|rule| filter.admits(rule))
-            && admits(policy)
-    };
-    if subject.projected().is_controlled() {
-        return Vec::new();
-    }
-    let policies: Vec<_> = engine.policies().iter().filter(wants).collect();
-    if policies.is_empty() {
-        return Vec::new();
-    }
-    let review = match subject.review() {
-        Ok(review) => review,
-        Err(_) => unreachable!("the object under review isn't metered"),
-    };
-    policies
-        .into_iter()
-        .map(|policy| {
-            let evaluation = policy.evaluate(subject, &review, inventory);
-            let verdicts = evaluation.verdicts.map(|mut verdicts| {
-                let admitted = |id: &str| {
-                    policy.rules().iter().any(|rule| rule.id == id && filter.admits(rule))
-                };
-                let mut seen = BTreeSet::new();
-                verdicts.retain(|verdict| {
-                    let range = verdict.range.as_ref().map(|range| (range.start, range.end));
-                    admitted(&verdict.rule)
-                        && seen.insert((verdict.rule.clone(), verdict.path.to_string(), range))
-                });
-                verdicts
-            });
-            Judgement { policy, verdicts, cost: evaluation.cost }
-        })
-        .collect()
+    let question = Question::new(filter, subject, inventory);
+    let policies = question.policies(engine).into_iter().filter(|policy| admits(policy));
+    policies.map(|policy| question.ask(policy, Patience::Deadline)).collect()
 }

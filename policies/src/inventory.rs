@@ -1,14 +1,30 @@
 //! What else exists, and whether that is known completely.
 
-mod index;
+mod entry;
+mod live;
 mod matching;
+mod related;
+mod shelf;
 mod snapshot;
+mod world;
 
+pub use self::live::Live;
 pub use self::snapshot::{Knowledge, Snapshot};
+use std::sync::Arc;
+
 use crate::model::{
-    ClusterProfile, Endpoints, Label, LabelSelector, NetworkPolicy, Object, Projected, Reference,
-    Service, Workload,
+    ClusterProfile, Endpoints, Label, LabelSelector, NetworkPolicy, Object, ObjectRef, Projected,
+    Reference, Service, Workload,
 };
+
+/// What happens to a world.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// An object is there from now on, in place of the one with its identity.
+    Put(Arc<Projected>),
+    /// An object is gone.
+    Remove(ObjectRef),
+}
 
 /// The answer to a look-up. Not finding a thing is no proof that it doesn't
 /// exist.
@@ -90,16 +106,16 @@ pub trait Inventory {
     fn network_policies_in(&self, namespace: &str) -> Answer<Vec<&NetworkPolicy>>;
 
     /// Who refers to the Service of that name, which need not exist.
-    fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<&Reference>>;
+    fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<Reference>>;
 
     /// The references in one object, in order of place. It need not be part of
     /// the inventory.
     fn references_in(&self, holder: &Projected) -> Vec<Reference>;
 
-    /// Adds to an object what only other objects tell: whether something scales
-    /// it, and whether its namespace has containers injected. What look-ups
-    /// find has that already; an object under review needs it.
-    fn situate(&self, object: &mut Object);
+    /// The object with what only others tell: whether something scales it, and
+    /// whether its namespace has containers injected. None where that is nothing
+    /// new. What look-ups find has it already; an object under review needs it.
+    fn situated(&self, object: &Object) -> Option<Object>;
 
     /// The objects of a kind, such as `StatefulSet`, in a namespace; an empty
     /// namespace means the cluster-scoped ones.

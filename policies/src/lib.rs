@@ -15,6 +15,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod compare;
+pub mod config;
 pub mod engine;
 pub mod evaluate;
 pub mod finding;

@@ -21,7 +21,7 @@ mod typed;
 
 use std::collections::HashMap;
 
-pub(crate) use self::resolve::{Known, resolve};
+pub(crate) use self::resolve::{Known, candidates, monitored, resolve};
 pub(crate) use self::scan::Form;
 use self::scan::scan;
 use crate::k8s::Kind;

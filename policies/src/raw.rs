@@ -64,6 +64,7 @@ pub fn rules() -> &'static [RuleInfo] {
                 severity: rule.severity,
                 action: Action::None,
                 default_on: true,
+                heals_later: false,
                 kinds: (rule.kinds)().into_iter().map(str::to_owned).collect(),
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),

@@ -21,7 +21,7 @@ fn main() {
         .iter()
         .map(|manifest| Arc::new(project(&manifest.root, "default").unwrap()))
         .collect();
-    let snapshot = Snapshot::build(objects.iter().map(|one| &**one), Knowledge::default());
+    let snapshot = Snapshot::build(objects.iter().cloned(), Knowledge::default());
     let inventory: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
     let engine = cases::engine();
     let options = cases::defaults();

@@ -121,7 +121,8 @@ impl Guest {
         let [version, schema] = ["1.0.0", "{}"].map(&mut string);
         let [service, config] = ["Service", "ConfigMap"].map(&mut string);
         let mut description = words(&[name, version, [rule, 1], schema].concat());
-        // The bytes of severity, action and default-on: warning, warn, yes.
+        // The bytes of severity, action, default-on and heals-later: warning,
+        // warn, yes, no.
         description.extend(words(&[name[0], name[1], 0x0001_0001, kinds, 2]));
         description.extend(words(&[name, name].concat()));
         description.extend(words(&[service, config].concat()));

@@ -1,9 +1,13 @@
 //! What the tests share.
 
 pub mod cases;
+pub mod changes;
+pub mod cluster;
 pub mod corpus;
+pub mod estate;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;
 pub mod kubectl;
+pub mod parity;
 pub mod random;

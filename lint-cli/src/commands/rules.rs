@@ -11,11 +11,13 @@ use crate::{Exit, Terminal, delivered, plan};
 
 /// One rule in the list, as JSON shows it.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Row<'a> {
     id: &'a str,
     policy: &'a str,
     severity: Severity,
     action: Action,
+    heals_later: bool,
     kinds: &'a [String],
     summary: &'a str,
 }
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Exit, Err
                 policy,
                 severity: rule.severity,
                 action: rule.action,
+                heals_later: rule.heals_later,
                 kinds: &rule.kinds,
                 summary: &rule.summary,
             });

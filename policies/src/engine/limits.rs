@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// How often the epoch advances: the grain of [`Limits::deadline`].
-pub(crate) const TICK: Duration = Duration::from_millis(10);
-
 /// What one evaluation may spend. The memory and the stack are fixed in
 /// `headlint_policy_pack`, for compiled code depends on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Wall time in the guest.
     pub deadline: Duration,
+    /// How often the clock is looked at: the grain of the deadline.
+    pub tick: Duration,
     /// Work that look-ups and queries do for the guest, in bytes or nodes
     /// looked at: epochs interrupt a guest, never the host.
     pub work: u64,
@@ -37,16 +36,42 @@ impl Limits {
         let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
         Self {
             deadline,
+            tick: Duration::from_millis(10),
             work: milliseconds.saturating_mul(WORK_PER_MILLISECOND),
             findings: FINDINGS,
             message_bytes: FINDINGS * BYTES_PER_FINDING,
         }
     }
 
-    pub(crate) fn ticks(&self) -> u64 {
-        // One more, for the current tick has already begun.
-        (self.deadline.as_millis() / TICK.as_millis()) as u64 + 1
+    /// The same limits for whoever can't wait, but may ask again: a guest gets a
+    /// millisecond at most before it is told to be continued elsewhere.
+    #[must_use]
+    pub fn in_slices(self) -> Self {
+        Self { tick: SLICE / 2, ..self }
     }
+
+    pub(crate) fn ticks(&self, patience: Patience) -> u64 {
+        let time = match patience {
+            Patience::Deadline => self.deadline,
+            // The tick that has begun is a part of it.
+            Patience::Slice => return SLICE.as_micros().div_ceil(self.tick.as_micros()) as u64,
+        };
+        // One more, for the current tick has already begun.
+        (time.as_micros() / self.tick.as_micros()) as u64 + 1
+    }
+}
+
+/// How long a thread that serves others may be held.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// How long whoever asks is going to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as a policy may take.
+    Deadline,
+    /// Until a slice of time is over. A policy is a pure function: it can be
+    /// asked once more, on a thread that nobody waits for.
+    Slice,
 }
 
 impl Default for Limits {

@@ -12,8 +12,9 @@ use wasmtime::component::{Component, Linker};
 
 use super::bindings::{PolicyPre, rules};
 use super::query::Extent;
+use super::ticker::Ticker;
 use super::v1::{self, State};
-use super::{FaultReason, Limits};
+use super::{FaultReason, Limits, Patience};
 use crate::finding::{Edit, ObjectRef, Severity};
 use crate::inventory::Inventory;
 use crate::model::Projected;
@@ -21,10 +22,14 @@ use crate::path::Path;
 
 /// What admission does with a finding when nothing is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// It is sent as a warning.
     Warn,
+    /// It is sent as a warning; with enforcement on, it denies.
+    Enforce,
+    /// As [`Action::Enforce`] for a CREATE, as [`Action::Warn`] for an UPDATE.
+    EnforceOnCreate,
     /// It is judged, but not sent.
     None,
 }
@@ -33,9 +38,22 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Warn => "warn",
+            Self::Enforce => "enforce",
+            Self::EnforceOnCreate => "enforce-on-create",
             Self::None => "none",
         })
     }
+}
+
+/// When admission speaks about a finding. The linter takes no notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// At once.
+    Now,
+    /// At once, and as an Event if it still stands after the grace time.
+    NowAndLater,
+    /// Only as an Event, if it still stands after the grace time.
+    Later,
 }
 
 /// What happens to the object under review.
@@ -71,6 +89,9 @@ pub struct RuleInfo {
     pub action: Action,
     /// Whether it runs without being enabled by name.
     pub default_on: bool,
+    /// Whether an object that is applied later can heal its findings: where
+    /// they deny, the order of application matters.
+    pub heals_later: bool,
     /// Kinds of the objects that it reports on.
     pub kinds: Vec<String>,
     /// One line.
@@ -83,10 +104,23 @@ pub struct RuleInfo {
 type Json = Box<dyn Fn() -> Value + Send + Sync>;
 
 /// A version of an object: its projection, and its JSON on demand.
-struct Version {
+pub struct Version {
     projected: Arc<Projected>,
-    json: Json,
+    json: Option<Json>,
     read: OnceLock<(Value, Extent)>,
+}
+
+impl Version {
+    /// `json` is called at most once, and only if a policy asks for what the
+    /// typed records don't carry.
+    pub fn new(projected: Arc<Projected>, json: Json) -> Self {
+        Self { projected, json: Some(json), read: OnceLock::new() }
+    }
+
+    /// Of an object of which nothing but the projection is kept.
+    pub fn without_json(projected: Arc<Projected>) -> Self {
+        Self { projected, json: None, read: OnceLock::new() }
+    }
 }
 
 /// The object under review.
@@ -98,18 +132,28 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// An object that a file holds. `json` is called at most once, and only
-    /// if a policy asks for what the typed records don't carry.
+    /// An object that a file holds, with its JSON as in [`Version::new`].
     pub fn from_file(projected: Arc<Projected>, json: Json) -> Self {
-        Self {
-            new: Version { projected, json, read: OnceLock::new() },
-            old: None,
-            operation: Operation::Create,
-            origin: Origin::Lint,
-        }
+        Self::created(Version::new(projected, json), Origin::Lint)
     }
 
-    /// Its projection.
+    /// An object that is new, or that stands for itself.
+    pub fn created(new: Version, origin: Origin) -> Self {
+        Self { new, old: None, operation: Operation::Create, origin }
+    }
+
+    /// An object that takes the place of an old version.
+    pub fn updated(new: Version, old: Version, origin: Origin) -> Self {
+        Self { new, old: Some(old), operation: Operation::Update, origin }
+    }
+
+    /// An object that goes away. Its last version is under review; the
+    /// inventory beside it holds what is left without it.
+    pub fn deleted(last: Version, origin: Origin) -> Self {
+        Self { new: last, old: None, operation: Operation::Delete, origin }
+    }
+
+    /// Its projection; for a DELETE that of the last version.
     pub fn projected(&self) -> &Projected {
         &self.new.projected
     }
@@ -122,8 +166,9 @@ impl Subject {
 
     pub(crate) fn json(&self, old: bool) -> Option<&(Value, Extent)> {
         let version = if old { self.old.as_ref()? } else { &self.new };
+        let json = version.json.as_ref()?;
         Some(version.read.get_or_init(|| {
-            let value = (version.json)();
+            let value = json();
             let extent = Extent::of(&value);
             (value, extent)
         }))
@@ -171,6 +216,8 @@ pub struct Verdict {
     pub rule: String,
     /// How bad.
     pub severity: Severity,
+    /// When admission speaks about it.
+    pub timing: Timing,
     /// Where in the object under review.
     pub path: Path,
     /// Bytes of the string value there.
@@ -215,6 +262,7 @@ pub struct Policy {
     kinds: BTreeSet<String>,
     pre: PolicyPre<State>,
     limits: Limits,
+    ticker: Arc<Ticker>,
 }
 
 impl Policy {
@@ -224,19 +272,22 @@ impl Policy {
         component: &Component,
         digest: String,
         limits: Limits,
+        ticker: Arc<Ticker>,
     ) -> Result<Self, FaultReason> {
         check_world(engine, component)?;
         let unusable = |error: wasmtime::Error| FaultReason::Unusable(format!("{error:#}"));
         let pre = linker.instantiate_pre(component).map_err(unusable)?;
         let pre = PolicyPre::new(pre).map_err(unusable)?;
 
-        let mut store = v1::store(engine, &limits, None);
+        let running = ticker.run();
+        let mut store = v1::store(engine, &limits, Patience::Deadline, None);
         let described = pre
             .instantiate(&mut store)
             .map_err(|error| FaultReason::of_instance(&error, &limits))?
             .headlint_policy_rules()
             .call_describe(&mut store)
             .map_err(|error| FaultReason::of(&error, &limits))?;
+        drop(running);
         let rules: Vec<_> = described.rules.into_iter().map(rule_info).collect();
         check_description(&described.name, &rules)?;
         Ok(Self {
@@ -248,6 +299,7 @@ impl Policy {
             settings_schema: described.settings_schema,
             pre,
             limits,
+            ticker,
         })
     }
 
@@ -296,7 +348,8 @@ impl Policy {
         &self,
         settings: &str,
     ) -> Result<Result<(), (String, String)>, FaultReason> {
-        let mut store = v1::store(self.pre.engine(), &self.limits, None);
+        let _running = self.ticker.run();
+        let mut store = v1::store(self.pre.engine(), &self.limits, Patience::Deadline, None);
         self.pre
             .instantiate(&mut store)
             .map_err(|error| FaultReason::of_instance(&error, &self.limits))?
@@ -312,10 +365,12 @@ impl Policy {
         subject: &Arc<Subject>,
         review: &rules::Review,
         inventory: &Arc<dyn Inventory + Send + Sync>,
+        patience: Patience,
     ) -> Evaluation {
         let start = Instant::now();
+        let _running = self.ticker.run();
         let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
-        let mut store = v1::store(self.pre.engine(), &self.limits, evaluation);
+        let mut store = v1::store(self.pre.engine(), &self.limits, patience, evaluation);
         let verdicts = self.call(&mut store, review);
         let peak_memory = store.data().memory.peak;
         drop(store);
@@ -356,6 +411,11 @@ impl Policy {
         };
         Ok(Verdict {
             severity: v1::severity(finding.severity),
+            timing: match finding.timing {
+                rules::Timing::Now => Timing::Now,
+                rules::Timing::NowAndLater => Timing::NowAndLater,
+                rules::Timing::Later => Timing::Later,
+            },
             path: path(&finding.path)?,
             range: finding.range.map(|range| range.start as usize..range.end as usize),
             places: finding
@@ -446,10 +506,13 @@ fn rule_info(rule: rules::Rule) -> RuleInfo {
         severity: v1::severity(rule.severity),
         action: match rule.action {
             rules::Action::Warn => Action::Warn,
+            rules::Action::Enforce => Action::Enforce,
+            rules::Action::EnforceOnCreate => Action::EnforceOnCreate,
             rules::Action::None => Action::None,
         },
         id: rule.id,
         default_on: rule.default_on,
+        heals_later: rule.heals_later,
         kinds: rule.kinds,
         summary: rule.summary,
         documentation: rule.documentation,

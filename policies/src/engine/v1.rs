@@ -16,7 +16,7 @@ use super::bindings::context::{self, Version};
 use super::bindings::{Policy, types};
 use super::limits::MemoryMeter;
 use super::policy::Subject;
-use super::{Limits, query};
+use super::{Limits, Patience, query};
 use crate::inventory::Inventory;
 use crate::model::{IntOrString, Label, LabelRequirement, LabelSelector};
 
@@ -60,13 +60,14 @@ impl State {
 pub(crate) fn store(
     engine: &wasmtime::Engine,
     limits: &Limits,
+    patience: Patience,
     evaluation: Option<(Arc<Subject>, Arc<dyn Inventory + Send + Sync>)>,
 ) -> Store<State> {
     let state =
         State { evaluation, meter: Meter::new(limits.work), memory: MemoryMeter::default() };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
-    store.set_epoch_deadline(limits.ticks());
+    store.set_epoch_deadline(limits.ticks(patience));
     store.set_hostcall_fuel(limits.message_bytes);
     store
 }

@@ -1,14 +1,14 @@
-//! An immutable, indexed world.
+//! An immutable view of a world, maybe with one object changed.
 
 mod answers;
 
-use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::Inventory;
-use super::index::{At, Shelf};
-use crate::k8s;
-use crate::model::custom::{Reach, reach};
-use crate::model::{ClusterProfile, Object, ObjectRef, Projected, Reference};
+use super::Change;
+use super::entry::{Entry, identity};
+use super::world::World;
+use crate::model::{ClusterProfile, ObjectRef, Projected, Reference, Service};
+use crate::names::{self, monitored};
 
 /// How far a snapshot can be relied on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,32 +23,22 @@ pub struct Knowledge {
     pub profile: ClusterProfile,
 }
 
-/// One unchanging world, built once from all its objects.
-#[derive(Debug)]
+/// One unchanging view. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Ordered by kind, namespace and name.
-    objects: Vec<Object>,
-    /// Ordered by holder, then by path.
-    references: Vec<Reference>,
-    /// By namespace; the empty one has what is cluster-scoped.
-    shelves: HashMap<String, Shelf>,
-    services_named: HashMap<String, Vec<At>>,
-    /// Whether a custom kind may produce objects in any namespace.
-    produced: bool,
-    /// Whether one may in some namespace.
-    produced_somewhere: bool,
-    knowledge: Knowledge,
+    world: Arc<World>,
+    /// What would be different.
+    over: Option<Over>,
+    knowledge: Arc<Knowledge>,
 }
 
-/// Whether two objects are one: the version of the API doesn't count.
-fn identity(object: &ObjectRef) -> (&str, &str, &str, &str) {
-    (k8s::group(&object.api_version), &object.kind, &object.namespace, &object.name)
-}
-
-/// The order of every answer. Objects without a name differ in the rest.
-fn order(object: &Object) -> (&str, &str, &str, &Object) {
-    let ObjectRef { kind, namespace, name, .. } = &object.meta().object_ref;
-    (kind, namespace, name, object)
+/// One change, on top of a world that doesn't have it.
+#[derive(Clone, Debug)]
+struct Over {
+    /// The object that it replaces, if there is one.
+    gone: ObjectRef,
+    /// What is there instead: one object, or none.
+    world: Arc<World>,
 }
 
 impl Snapshot {
@@ -56,86 +46,93 @@ impl Snapshot {
     /// later counts, as it would if both were applied; otherwise their order
     /// doesn't matter. A workload whose owner is there too is left out: the
     /// owner's template stands for it.
-    pub fn build<'p>(
-        objects: impl IntoIterator<Item = &'p Projected>,
-        knowledge: Knowledge,
-    ) -> Self {
-        let mut objects = without_owned(without_duplicates(objects.into_iter().collect()));
-        objects.sort_by(|a, b| order(&a.object).cmp(&order(&b.object)));
-
-        let mut snapshot = Self {
-            objects: Vec::with_capacity(objects.len()),
-            references: Vec::new(),
-            shelves: HashMap::new(),
-            services_named: HashMap::new(),
-            produced: false,
-            produced_somewhere: false,
-            knowledge,
-        };
-        for projected in &objects {
-            snapshot.note(projected);
-        }
-        for (at, projected) in (0..).zip(&objects) {
-            let mut object = projected.object.clone();
-            snapshot.situate(&mut object);
-            snapshot.insert(object, at);
-        }
-        snapshot.index_selectors();
-
-        let references = objects.iter().flat_map(|one| snapshot.references_in(one)).collect();
-        snapshot.insert_references(references);
-        snapshot
+    pub fn build(objects: impl IntoIterator<Item = Arc<Projected>>, knowledge: Knowledge) -> Self {
+        let world = World::build(objects, &knowledge.profile.zone);
+        Self::of(Arc::new(world), Arc::new(knowledge))
     }
 
-    /// Facts of one object about others.
-    fn note(&mut self, projected: &Projected) {
-        let ObjectRef { api_version, kind, namespace, name } = &projected.meta().object_ref;
-        match reach(api_version, kind) {
-            Reach::Nothing => {}
-            Reach::Namespace => {
-                self.shelf(namespace).produced = true;
-                self.produced_somewhere = true;
+    pub(super) fn of(world: Arc<World>, knowledge: Arc<Knowledge>) -> Self {
+        Self { world, over: None, knowledge }
+    }
+
+    /// The same world as if this had happened to it, and nothing else: the view
+    /// that the API server asks about. It replaces what an earlier call changed.
+    ///
+    /// What the object tells of others (that it scales them, or that its
+    /// namespace has containers injected) doesn't count here.
+    #[must_use]
+    pub fn over(&self, change: &Change) -> Self {
+        let mut world = World::new(&self.knowledge.profile.zone);
+        let gone = match change {
+            Change::Put(projected) => {
+                if !self.world.stands_for(projected) {
+                    world.show_as(projected, self.world.facts(&projected.object));
+                }
+                projected.meta().object_ref.clone()
             }
-            Reach::Everywhere => self.produced = true,
-        }
-        if let Some(target) = &projected.scales {
-            self.shelf(namespace).scaled.insert(target.clone());
-        }
-        if api_version == "v1" && kind == "Namespace" && projected.meta().traits.injected {
-            self.shelf(name).injected = true;
-        }
+            Change::Remove(object) => object.clone(),
+        };
+        let over = Some(Over { gone, world: Arc::new(world) });
+        Self { world: Arc::clone(&self.world), over, knowledge: Arc::clone(&self.knowledge) }
     }
 
-    fn shelf(&mut self, namespace: &str) -> &mut Shelf {
-        if !self.shelves.contains_key(namespace) {
-            self.shelves.insert(namespace.to_owned(), Shelf::default());
-        }
-        self.shelves.get_mut(namespace).expect("it has just been put there")
+    /// The object with this identity, as it was read; none where its owner
+    /// stands for it.
+    #[must_use]
+    pub fn projected(&self, object: &ObjectRef) -> Option<&Arc<Projected>> {
+        self.gather(|world| world.find(object)).first().map(|entry| entry.projected())
     }
 
-    fn insert(&mut self, object: Object, at: At) {
-        let ObjectRef { namespace, name, .. } = &object.meta().object_ref;
-        if matches!(object, Object::Service(_)) && !name.is_empty() {
-            self.services_named.entry(name.clone()).or_default().push(at);
+    /// What a search finds in the world as it would be, in order.
+    fn gather<'s, F: IntoIterator<Item = &'s Arc<Entry>>>(
+        &'s self,
+        search: impl Fn(&'s World) -> F,
+    ) -> Vec<&'s Arc<Entry>> {
+        let mut found: Vec<_> = search(&self.world).into_iter().collect();
+        if let Some(over) = &self.over {
+            let named = !over.gone.name.is_empty();
+            found.retain(|entry| !(named && identity(entry.name()) == identity(&over.gone)));
+            found.extend(search(&over.world));
         }
-        self.shelf(namespace).insert(&object, at);
-        self.objects.push(object);
+        found
     }
 
-    fn index_selectors(&mut self) {
-        let objects = &self.objects;
-        for shelf in self.shelves.values_mut() {
-            let places = shelf.service_places().to_vec();
-            let services = places.into_iter().filter_map(|at| match &objects[at as usize] {
-                Object::Service(service) => Some((at, service)),
-                _ => None,
-            });
-            shelf.index_selectors(services);
-        }
+    /// The same in the order of every answer, each once.
+    fn gather_sorted<'s, F: IntoIterator<Item = &'s Arc<Entry>>>(
+        &'s self,
+        search: impl Fn(&'s World) -> F,
+    ) -> Vec<&'s Arc<Entry>> {
+        let mut found = self.gather(search);
+        found.sort_by(|a, b| a.order(b));
+        found.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        found
     }
 
-    fn insert_references(&mut self, mut references: Vec<Reference>) {
-        references.sort_by(|a, b| {
+    /// The references to a Service, in order.
+    fn referring(&self, namespace: &str, service: &str) -> Vec<Reference> {
+        let mut found = Vec::new();
+        let mut worlds = vec![&self.world];
+        worlds.extend(self.over.as_ref().map(|over| &over.world));
+        for world in worlds {
+            let shelf = world.in_namespace(namespace);
+            let named = shelf.into_iter().flat_map(|shelf| shelf.mentions(service));
+            for (entry, mention) in named {
+                let Some(holder) = entry.holder().filter(|_| !self.is_gone(world, entry)) else {
+                    continue;
+                };
+                let resolved = names::resolve(mention, holder, self);
+                found.extend(resolved.into_iter().filter(|reference| {
+                    reference.namespace == namespace && reference.service == service
+                }));
+            }
+            let Some(service) = self.seen_service(namespace, service) else { continue };
+            let monitors = shelf.into_iter().flat_map(|shelf| shelf.monitors.iter());
+            for (entry, mention) in monitors.chain(world.everywhere().iter()) {
+                let holder = entry.holder().filter(|_| !self.is_gone(world, entry));
+                found.extend(holder.and_then(|holder| monitored(mention, holder, service)));
+            }
+        }
+        found.sort_by(|a, b| {
             let (x, y) = (&a.holder.object_ref, &b.holder.object_ref);
             (&x.kind, &x.namespace, &x.name, &a.path, a.range, a).cmp(&(
                 &y.kind,
@@ -146,35 +143,22 @@ impl Snapshot {
                 b,
             ))
         });
-        for (at, reference) in (0..).zip(&references) {
-            let shelf = self.shelves.entry(reference.namespace.clone()).or_default();
-            shelf.references.entry(reference.service.clone()).or_default().push(at);
-        }
-        self.references = references;
+        found
     }
-}
 
-/// All but the last of each object.
-fn without_duplicates(objects: Vec<&Projected>) -> Vec<&Projected> {
-    let mut seen = HashSet::new();
-    let mut kept = Vec::with_capacity(objects.len());
-    for one in objects.into_iter().rev() {
-        let object = &one.meta().object_ref;
-        if object.name.is_empty() || seen.insert(identity(object)) {
-            kept.push(one);
-        }
+    /// Whether an entry of the world below isn't there any more.
+    fn is_gone(&self, world: &Arc<World>, entry: &Entry) -> bool {
+        self.over.as_ref().is_some_and(|over| {
+            Arc::ptr_eq(world, &self.world)
+                && !over.gone.name.is_empty()
+                && identity(entry.name()) == identity(&over.gone)
+        })
     }
-    kept
-}
 
-/// All but the workloads whose owner is there too.
-fn without_owned(mut objects: Vec<&Projected>) -> Vec<&Projected> {
-    let known: HashSet<_> = objects.iter().map(|one| identity(&one.meta().object_ref)).collect();
-    objects.retain(|one| match (&one.object, &one.controller) {
-        (Object::Workload(_), Some(owner)) => !known.contains(&identity(owner)),
-        _ => true,
-    });
-    objects
+    fn seen_service(&self, namespace: &str, name: &str) -> Option<&Service> {
+        let found = self.gather(|world| world.in_namespace(namespace)?.service(name));
+        found.first().and_then(|entry| entry.service())
+    }
 }
 
 #[cfg(test)]

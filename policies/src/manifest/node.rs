@@ -1,5 +1,7 @@
 //! The tree of one document: JSON's data model, with the place of every node.
 
+mod deserialize;
+
 /// Byte offsets in the source text; `end` is behind the last byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {

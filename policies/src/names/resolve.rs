@@ -29,30 +29,15 @@ pub(crate) fn resolve(
     holder: &Arc<Metadata>,
     known: &dyn Known,
 ) -> Vec<Reference> {
-    let reference = |via, service: &str, namespace: &str| Reference {
-        holder: Arc::clone(holder),
-        path: mention.path.clone(),
-        range: mention.range,
-        via,
-        host: service.to_owned(),
-        pod: None,
-        service: service.to_owned(),
-        namespace: namespace.to_owned(),
-        port: None,
-        scheme: String::new(),
-    };
+    let reference = |via, service, namespace| reference(mention, holder, via, service, namespace);
     match &mention.target {
         Target::Service { via, namespace, name, port } => {
             vec![Reference { port: port.clone(), ..reference(*via, name, namespace) }]
         }
-        Target::Selected { namespaces, selector, port } => known
+        Target::Selected { namespaces, selector, .. } => known
             .services_labelled(namespaces.as_deref(), selector)
             .into_iter()
-            .map(|service| {
-                let name = &service.meta.object_ref;
-                let monitor = reference(Via::Monitor, &name.name, &name.namespace);
-                Reference { port: port.clone(), ..monitor }
-            })
+            .filter_map(|service| monitored(mention, holder, service))
             .collect(),
         Target::Host { host, port, scheme, srv, form } => {
             let namespace = &holder.object_ref.namespace;
@@ -68,6 +53,68 @@ pub(crate) fn resolve(
                 ..reference(via, reading.service, reading.namespace)
             }]
         }
+    }
+}
+
+fn reference(
+    mention: &Mention,
+    holder: &Arc<Metadata>,
+    via: Via,
+    service: &str,
+    namespace: &str,
+) -> Reference {
+    Reference {
+        holder: Arc::clone(holder),
+        path: mention.path.clone(),
+        range: mention.range,
+        via,
+        host: service.to_owned(),
+        pod: None,
+        service: service.to_owned(),
+        namespace: namespace.to_owned(),
+        port: None,
+        scheme: String::new(),
+    }
+}
+
+/// The reference of a ServiceMonitor to a Service of a namespace that it looks
+/// in; none if it doesn't select it.
+pub(crate) fn monitored(
+    mention: &Mention,
+    holder: &Arc<Metadata>,
+    service: &Service,
+) -> Option<Reference> {
+    let Target::Selected { selector, port, .. } = &mention.target else { return None };
+    let name = &service.meta.object_ref;
+    let monitor = reference(mention, holder, Via::Monitor, &name.name, &name.namespace);
+    selector.matches(&service.meta.labels).then(|| Reference { port: port.clone(), ..monitor })
+}
+
+/// The Services that a mention may stand for, each as namespace and name: all
+/// that [`resolve`] could find in any world, but for what a ServiceMonitor
+/// selects. `own` is the namespace of the holder.
+pub(crate) fn candidates<'a>(
+    mention: &'a Mention,
+    own: &'a str,
+    zone: &str,
+) -> Vec<(&'a str, &'a str)> {
+    let host = match &mention.target {
+        Target::Service { namespace, name, .. } => return vec![(namespace, name)],
+        Target::Selected { .. } => return Vec::new(),
+        Target::Host { host, .. } => host.strip_suffix('.').unwrap_or(host),
+    };
+    let (name, full) = without_suffix(host, zone);
+    let labels: Vec<_> = name.split('.').collect();
+    match (labels.as_slice(), full) {
+        ([port, _, service, namespace], _) if port.starts_with('_') => vec![(namespace, service)],
+        ([port, _, service], _) if port.starts_with('_') => vec![(own, service)],
+        ([port, ..], _) if port.starts_with('_') => Vec::new(),
+        ([service], true) => vec![("svc", service)],
+        ([service, namespace] | [_, service, namespace], true) => vec![(namespace, service)],
+        ([service], false) => vec![(own, service)],
+        ([first, second], false) => vec![(own, second), (second, first)],
+        ([_, service, namespace], false) => vec![(namespace, service)],
+        _ => Vec::new(),
     }
 }
 

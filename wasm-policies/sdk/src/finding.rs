@@ -1,6 +1,7 @@
 //! How a rule says what it found.
 
 use crate::bindings::wire;
+pub use crate::bindings::wire::Timing;
 use crate::policy::{Rule, Severity};
 use crate::types::{ByteRange, ObjectRef};
 
@@ -22,13 +23,14 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of the rule's usual severity at a JSONPath of the object
-    /// under review.
+    /// under review, which admission tells at once.
     #[must_use]
     pub fn new(rule: &Rule, path: impl Into<String>) -> Self {
         Self {
             wire: wire::Finding {
                 rule: rule.id.to_owned(),
                 severity: rule.severity.into(),
+                timing: Timing::Now,
                 path: path.into(),
                 range: None,
                 what: String::new(),
@@ -44,6 +46,14 @@ impl Finding {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.wire.severity = severity.into();
+        self
+    }
+
+    /// Another time for admission to speak about it: for a finding that rests
+    /// on another object's absence.
+    #[must_use]
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.wire.timing = timing;
         self
     }
 
@@ -142,6 +152,11 @@ impl Findings {
     /// Adds one.
     pub fn add(&mut self, finding: Finding) {
         self.list.push(finding.wire);
+    }
+
+    /// When admission speaks about each, for tests.
+    pub fn timings(&self) -> Vec<Timing> {
+        self.list.iter().map(|finding| finding.timing).collect()
     }
 
     /// Rule, severity and path of each, for tests.

@@ -13,6 +13,7 @@
 //!     severity: Severity::Warning,
 //!     action: Action::Warn,
 //!     default_on: true,
+//!     heals_later: false,
 //!     kinds: &["Service"],
 //!     summary: "a Service has no labels",
 //!     documentation: "# service-without-labels\n",
@@ -47,7 +48,7 @@ pub mod service;
 
 pub use bindings::types;
 pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
-pub use finding::{Finding, Findings, Safety};
+pub use finding::{Finding, Findings, Safety, Timing};
 pub use policy::{Action, Operation, Origin, Review, Rule, SettingsError, Severity};
 
 /// What [`policy!`] expands to; not for direct use.

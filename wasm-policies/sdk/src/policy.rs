@@ -48,6 +48,8 @@ pub struct Rule {
     pub action: Action,
     /// Whether it runs without being enabled by name.
     pub default_on: bool,
+    /// Whether an object that is applied later can heal its findings.
+    pub heals_later: bool,
     /// The kinds of the objects that it reports on.
     pub kinds: &'static [&'static str],
     /// One line.
@@ -65,7 +67,7 @@ pub struct Review {
     pub settings: String,
     /// The object; for a DELETE its last version.
     pub object: Object,
-    /// The version before, for an UPDATE.
+    /// The version before an UPDATE; none otherwise.
     pub old: Option<Object>,
     /// What happens to the object.
     pub operation: Operation,
@@ -79,6 +81,15 @@ impl Review {
     pub fn service(&self) -> Option<&Service> {
         match &self.object {
             Object::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// The version before an UPDATE, if it is a Service.
+    #[must_use]
+    pub fn old_service(&self) -> Option<&Service> {
+        match &self.old {
+            Some(Object::Service(service)) => Some(service),
             _ => None,
         }
     }
@@ -218,6 +229,7 @@ pub fn describe(
                 severity: rule.severity.into(),
                 action: rule.action,
                 default_on: rule.default_on,
+                heals_later: rule.heals_later,
                 kinds: rule.kinds.iter().map(|&kind| kind.to_owned()).collect(),
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),

@@ -41,8 +41,21 @@ answers! {
     workloads: [model::Workload] -> WorkloadsAnswer by convert::workload;
     endpoints: [model::Endpoints] -> EndpointsAnswer by convert::endpoints;
     network_policies: [model::NetworkPolicy] -> NetworkPoliciesAnswer by convert::network_policy;
-    references: [model::Reference] -> ReferencesAnswer by convert::reference;
     objects: [model::Object] -> ObjectsAnswer by convert::object;
+}
+
+pub(super) fn references(
+    meter: &mut Meter,
+    answer: Answer<Vec<model::Reference>>,
+) -> Result<context::ReferencesAnswer> {
+    meter.call()?;
+    Ok(match answer {
+        Answer::Found(found) => {
+            context::ReferencesAnswer::Found(meter.list(&found, convert::reference)?)
+        }
+        Answer::Absent => context::ReferencesAnswer::Absent,
+        Answer::Unknown(why) => context::ReferencesAnswer::Unknown(reason(why)),
+    })
 }
 
 pub(super) fn service(

@@ -2,56 +2,31 @@
 
 use std::sync::Arc;
 
-use super::super::index::{At, Shelf};
+use super::super::entry::Entry;
 use super::super::matching::{policy_selects, service_selects};
+use super::super::shelf::Shelf;
 use super::super::{Answer, Inventory, UnknownReason};
 use super::Snapshot;
 use crate::model::{
     ClusterProfile, Endpoints, Label, LabelSelector, NetworkPolicy, Object, Projected, Reference,
-    ScaleTarget, Service, Workload, labels_satisfy,
+    Service, Workload, labels_satisfy,
 };
 use crate::names::{self, Known};
 
-fn as_service(object: &Object) -> Option<&Service> {
-    match object {
-        Object::Service(service) => Some(service),
-        _ => None,
-    }
-}
-
-fn as_workload(object: &Object) -> Option<&Workload> {
-    match object {
-        Object::Workload(workload) => Some(workload),
-        _ => None,
-    }
-}
-
-fn as_endpoints(object: &Object) -> Option<&Endpoints> {
-    match object {
-        Object::Endpoints(endpoints) => Some(endpoints),
-        _ => None,
-    }
-}
-
-fn as_network_policy(object: &Object) -> Option<&NetworkPolicy> {
-    match object {
-        Object::NetworkPolicy(policy) => Some(policy),
-        _ => None,
-    }
-}
-
 impl Snapshot {
-    fn in_namespace(&self, namespace: &str) -> Option<&Shelf> {
-        self.shelves.get(namespace)
-    }
-
-    /// The objects at some places, as one of their kinds.
-    fn at<'s, T>(
+    /// What a namespace holds of one sort, in order.
+    fn in_namespace<'s, F, T>(
         &'s self,
-        places: impl IntoIterator<Item = At>,
-        of: fn(&'s Object) -> Option<&'s T>,
-    ) -> Vec<&'s T> {
-        places.into_iter().filter_map(|at| of(&self.objects[at as usize])).collect()
+        namespace: &str,
+        search: impl Fn(&'s Shelf) -> F,
+        of: fn(&'s Entry) -> Option<&'s T>,
+    ) -> Vec<&'s T>
+    where
+        F: IntoIterator<Item = &'s Arc<Entry>>,
+    {
+        let found =
+            self.gather_sorted(|world| world.in_namespace(namespace).into_iter().flat_map(&search));
+        found.into_iter().filter_map(|entry| of(entry)).collect()
     }
 
     /// What was found in a namespace. `kind` is what it is made of.
@@ -61,14 +36,9 @@ impl Snapshot {
 
     /// What it means that nothing was found in a namespace, or in any.
     fn missing<T>(&self, namespace: Option<&str>, kind: &str) -> Answer<T> {
-        let produced = self.produced
-            || match namespace {
-                Some(namespace) => self.in_namespace(namespace).is_some_and(|shelf| shelf.produced),
-                None => self.produced_somewhere,
-            };
         Answer::Unknown(if self.knowledge.unwatched.iter().any(|unwatched| unwatched == kind) {
             UnknownReason::Unwatched
-        } else if produced {
+        } else if self.world.produces(namespace) {
             UnknownReason::Produced
         } else if self.knowledge.unreadable {
             UnknownReason::Unreadable
@@ -89,35 +59,30 @@ impl Inventory for Snapshot {
     }
 
     fn services_named(&self, name: &str) -> Answer<Vec<&Service>> {
-        match self.services_named.get(name) {
-            Some(places) => Answer::Found(self.at(places.iter().copied(), as_service)),
-            None => self.missing(None, "Service"),
-        }
+        let found = self.gather_sorted(|world| world.services_named(name));
+        let found: Vec<_> = found.into_iter().filter_map(|entry| entry.service()).collect();
+        if found.is_empty() { self.missing(None, "Service") } else { Answer::Found(found) }
     }
 
     fn services_selecting(&self, namespace: &str, labels: &[Label]) -> Answer<Vec<&Service>> {
-        let mut places = Vec::new();
-        if let Some(shelf) = self.in_namespace(namespace) {
-            let posted = labels.iter().map(|label| shelf.selecting.get(&label.key, &label.value));
-            places.extend(posted.flatten());
-            places.sort_unstable();
-        }
-        let mut found = self.at(places, as_service);
+        let mut found =
+            self.in_namespace(namespace, |shelf| shelf.selecting(labels), Entry::service);
         found.retain(|service| labels_satisfy(labels, &service.selector));
         self.answer(found, namespace, "Service")
     }
 
     fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<&Workload>> {
-        let shelf = self.in_namespace(namespace);
-        let candidates = shelf.and_then(|shelf| shelf.candidates(selector)).unwrap_or_default();
-        let mut found = self.at(candidates, as_workload);
+        let mut found = self.in_namespace(
+            namespace,
+            |shelf| shelf.candidates(selector).unwrap_or_default(),
+            Entry::workload,
+        );
         found.retain(|workload| service_selects(selector, workload));
         self.answer(found, namespace, "Pod")
     }
 
     fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<&Workload>> {
-        let places = self.in_namespace(namespace).and_then(|shelf| shelf.naming.get(service));
-        let found = self.at(places.into_iter().flatten().copied(), as_workload);
+        let found = self.in_namespace(namespace, |shelf| shelf.naming(service), Entry::workload);
         self.answer(found, namespace, "Pod")
     }
 
@@ -126,29 +91,28 @@ impl Inventory for Snapshot {
         namespace: &str,
         selector: &LabelSelector,
     ) -> Answer<Vec<&Workload>> {
-        let shelf = self.in_namespace(namespace);
-        let candidates = shelf.map(|shelf| shelf.selected_candidates(selector)).unwrap_or_default();
-        let mut found = self.at(candidates, as_workload);
+        let mut found = self.in_namespace(
+            namespace,
+            |shelf| shelf.selected_candidates(selector),
+            Entry::workload,
+        );
         found.retain(|workload| policy_selects(selector, workload));
         self.answer(found, namespace, "Pod")
     }
 
     fn endpoints_of(&self, namespace: &str, service: &str) -> Answer<Vec<&Endpoints>> {
-        let places = self.in_namespace(namespace).and_then(|shelf| shelf.endpoints.get(service));
-        let found = self.at(places.into_iter().flatten().copied(), as_endpoints);
+        let found =
+            self.in_namespace(namespace, |shelf| shelf.endpoints(service), Entry::endpoints);
         self.answer(found, namespace, "Endpoints")
     }
 
     fn network_policies_in(&self, namespace: &str) -> Answer<Vec<&NetworkPolicy>> {
-        let places = self.in_namespace(namespace).map(|shelf| &shelf.policies);
-        let found = self.at(places.into_iter().flatten().copied(), as_network_policy);
+        let found = self.in_namespace(namespace, Shelf::policies, Entry::network_policy);
         self.answer(found, namespace, "NetworkPolicy")
     }
 
-    fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<&Reference>> {
-        let places = self.in_namespace(namespace).and_then(|shelf| shelf.references.get(service));
-        let places = places.map_or(&[][..], Vec::as_slice);
-        let found: Vec<_> = places.iter().map(|&at| &self.references[at as usize]).collect();
+    fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<Reference>> {
+        let found = self.referring(namespace, service);
         // Every kind may hold one: any that isn't read may be the one.
         let unread = self.knowledge.unwatched.first().map_or("", String::as_str);
         self.answer(found, namespace, unread)
@@ -162,24 +126,18 @@ impl Inventory for Snapshot {
         holder.mentions.iter().flat_map(|mention| names::resolve(mention, &meta, self)).collect()
     }
 
-    fn situate(&self, object: &mut Object) {
-        let Object::Workload(workload) = object else { return };
-        let name = &workload.meta.object_ref;
-        let Some(shelf) = self.in_namespace(&name.namespace) else { return };
-        let target = ScaleTarget { kind: name.kind.clone(), name: name.name.clone() };
-        workload.autoscaled |= shelf.scaled.contains(&target);
-        workload.template.injected |= shelf.injected;
-        workload.meta.traits.injected |= shelf.injected;
+    fn situated(&self, object: &Object) -> Option<Object> {
+        self.world.facts(object).situate(object)
     }
 
     fn objects_of(&self, kind: &str, namespace: &str) -> Answer<Vec<&Object>> {
-        let places = self.in_namespace(namespace).and_then(|shelf| shelf.kinds.get(kind));
-        let found = self.at(places.into_iter().flatten().copied(), Some);
+        let found =
+            self.in_namespace(namespace, |shelf| shelf.of_kind(kind), |entry| Some(entry.object()));
         self.answer(found, namespace, kind)
     }
 
     fn population(&self, namespace: &str) -> usize {
-        self.in_namespace(namespace).map_or(0, Shelf::population)
+        self.world.in_namespace(namespace).map_or(0, Shelf::population)
     }
 
     fn cluster(&self) -> &ClusterProfile {
@@ -189,13 +147,11 @@ impl Inventory for Snapshot {
 
 impl Known for Snapshot {
     fn seen(&self, namespace: &str, name: &str) -> Option<&Service> {
-        let at = *self.in_namespace(namespace)?.services.get(name)?;
-        as_service(&self.objects[at as usize])
+        self.seen_service(namespace, name)
     }
 
     fn workloads_with_pod(&self, namespace: &str, host: &str) -> Vec<&Workload> {
-        let Some(shelf) = self.in_namespace(namespace) else { return Vec::new() };
-        self.at(shelf.with_pod(host), as_workload)
+        self.in_namespace(namespace, |shelf| shelf.with_pod(host), Entry::workload)
     }
 
     fn services_labelled(
@@ -203,17 +159,15 @@ impl Known for Snapshot {
         namespaces: Option<&[String]>,
         selector: &LabelSelector,
     ) -> Vec<&Service> {
-        let shelves: Vec<_> = match namespaces {
-            Some(names) => names.iter().filter_map(|name| self.in_namespace(name)).collect(),
-            None => self.shelves.values().collect(),
-        };
-        let mut places: Vec<_> =
-            shelves.into_iter().flat_map(|shelf| shelf.labelled_candidates(selector)).collect();
-        places.sort_unstable();
-        places.dedup();
-        let mut found = self.at(places, as_service);
-        found.retain(|service| selector.matches(&service.meta.labels));
-        found
+        let found = self.gather_sorted(|world| {
+            let shelves: Vec<_> = match namespaces {
+                Some(names) => names.iter().filter_map(|name| world.in_namespace(name)).collect(),
+                None => world.in_any_namespace().collect(),
+            };
+            shelves.into_iter().flat_map(|shelf| shelf.labelled_candidates(selector))
+        });
+        let services = found.into_iter().filter_map(|entry| entry.service());
+        services.filter(|service| selector.matches(&service.meta.labels)).collect()
     }
 
     fn zone(&self) -> &str {

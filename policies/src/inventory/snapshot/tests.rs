@@ -1,9 +1,10 @@
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::*;
-use crate::inventory::{Answer, UnknownReason};
+use crate::inventory::{Answer, Inventory, Live, UnknownReason};
 use crate::manifest::{Source, load};
-use crate::model::{Label, LabelSelector, project};
+use crate::model::{Label, LabelSelector, Object, project};
 
 const WORLD: &str = "
 {apiVersion: v1, kind: Service, metadata: {name: db, namespace: prod, labels: {app: db}}, spec: {clusterIP: None, selector: {app: db}, ports: [{name: sql, port: 5432}]}}
@@ -37,16 +38,16 @@ const WORLD: &str = "
 {apiVersion: v1, kind: Pod, metadata: {generateName: g-, namespace: prod, labels: {app: gen, x: '2'}}}
 ";
 
-fn read(yaml: &str) -> Vec<Projected> {
+fn read(yaml: &str) -> Vec<Arc<Projected>> {
     let source = Source::new("test.yaml", yaml.as_bytes().to_vec()).expect("it is UTF-8");
     let loaded = load(Arc::new(source));
     assert!(loaded.errors.is_empty(), "{:?}", loaded.errors);
-    let project = |root| project(root, "default").expect("it decodes");
+    let project = |root| Arc::new(project(root, "default").expect("it decodes"));
     loaded.manifests.iter().map(|manifest| project(&manifest.root)).collect()
 }
 
 fn world() -> Snapshot {
-    Snapshot::build(&read(WORLD), Knowledge::default())
+    Snapshot::build(read(WORLD), Knowledge::default())
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Vec<Label> {
@@ -164,7 +165,7 @@ fn references_are_found_by_service_and_by_holder() {
 #[test]
 fn not_finding_means_what_is_known() {
     let ask = |yaml: &str, knowledge: Knowledge| {
-        let world = Snapshot::build(&read(yaml), knowledge);
+        let world = Snapshot::build(read(yaml), knowledge);
         match world.service("default", "x") {
             Answer::Found(_) => "found",
             Answer::Absent => "absent",
@@ -196,7 +197,7 @@ fn not_finding_means_what_is_known() {
 #[test]
 fn the_later_of_two_equal_objects_counts() {
     let world = Snapshot::build(
-        &read(
+        read(
             "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {clusterIP: None}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: NodePort}}",
@@ -208,25 +209,128 @@ fn the_later_of_two_equal_objects_counts() {
     assert_eq!(world.services_named("a").found().map(|found| found.len()), Some(1));
 }
 
+/// Every question about a world, with its answer.
+fn print(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for namespace in ["prod", "other", ""] {
+        for kind in ["Service", "StatefulSet", "Deployment", "Pod", "ReplicaSet", "Namespace"] {
+            writeln!(text, "{:?}", snapshot.objects_of(kind, namespace)).unwrap();
+        }
+        for service in ["db", "db-1", "all"] {
+            writeln!(text, "{:?}", snapshot.service(namespace, service)).unwrap();
+            writeln!(text, "{:?}", snapshot.references_to(namespace, service)).unwrap();
+            writeln!(text, "{:?}", snapshot.endpoints_of(namespace, service)).unwrap();
+            writeln!(text, "{:?}", snapshot.workloads_naming(namespace, service)).unwrap();
+        }
+        for pair in [("app", "db"), ("tier", "a"), ("app", "web"), ("app", "gen")] {
+            let pair = labels(&[pair]);
+            writeln!(text, "{:?}", snapshot.workloads_matching(namespace, &pair)).unwrap();
+            writeln!(text, "{:?}", snapshot.services_selecting(namespace, &pair)).unwrap();
+        }
+        let all = LabelSelector::default();
+        writeln!(text, "{:?}", snapshot.workloads_selected(namespace, &all)).unwrap();
+        writeln!(text, "{:?}", snapshot.network_policies_in(namespace)).unwrap();
+    }
+    writeln!(text, "{:?}", snapshot.services_named("db")).unwrap();
+    text
+}
+
+/// Compares answers one by one, for all of them fill pages.
+fn same(one: &str, other: &str, about: &dyn std::fmt::Debug) {
+    for (one, other) in one.lines().zip(other.lines()) {
+        assert_eq!(one, other, "{about:?}");
+    }
+    assert_eq!(one.lines().count(), other.lines().count(), "{about:?}");
+}
+
+/// All indexes from `start` on in steps; with a step that shares no factor with
+/// the length, each once.
+fn walk(length: usize, start: usize, step: usize) -> impl Iterator<Item = usize> {
+    (0..length).map(move |i| (start + i * step) % length)
+}
+
+const WALKS: [(usize, usize); 5] = [(14, 0), (2, 5), (7, 3), (11, 8), (4, 1)];
+
 #[test]
 fn the_order_of_objects_changes_nothing() {
     let objects = read(WORLD);
-    let print = |snapshot: &Snapshot| {
-        let selected = snapshot.workloads_selected("prod", &LabelSelector::default());
-        let references = snapshot.references_to("prod", "db");
-        let policies = snapshot.network_policies_in("prod");
-        let endpoints = snapshot.endpoints_of("prod", "all");
-        let answers = (selected, references, policies, endpoints);
-        format!("{answers:?} {:?} {:?}", snapshot.objects, snapshot.references)
-    };
-    let expected = print(&Snapshot::build(&objects, Knowledge::default()));
-    // A walk with a step that shares no factor with the length visits all.
-    for (step, start) in [(14, 0), (2, 5), (7, 3), (11, 8), (13, 1)] {
-        let order = (0..objects.len()).map(|i| &objects[(start + i * step) % objects.len()]);
-        assert_eq!(
-            print(&Snapshot::build(order, Knowledge::default())),
-            expected,
-            "{step} {start}"
-        );
+    let expected = print(&Snapshot::build(objects.iter().cloned(), Knowledge::default()));
+    for (step, start) in WALKS {
+        let order = walk(objects.len(), start, step).map(|at| Arc::clone(&objects[at]));
+        same(&print(&Snapshot::build(order, Knowledge::default())), &expected, &step);
     }
+}
+
+/// All of the world that has a name, which a live object always has.
+fn named() -> Vec<Arc<Projected>> {
+    let mut objects = read(WORLD);
+    objects.retain(|one| !one.meta().object_ref.name.is_empty());
+    objects
+}
+
+#[test]
+fn a_world_that_grew_and_shrank_is_as_if_it_had_been_built_so() {
+    let objects = named();
+    for (step, start) in WALKS {
+        let live = Live::new(Knowledge::default());
+        let order: Vec<_> = walk(objects.len(), start, step).collect();
+        for &at in &order {
+            live.apply(vec![Change::Put(Arc::clone(&objects[at]))]);
+        }
+        let all = Snapshot::build(objects.iter().cloned(), Knowledge::default());
+        same(&print(&live.snapshot()), &print(&all), &step);
+        for (gone, &at) in order.iter().enumerate() {
+            live.apply(vec![Change::Remove(objects[at].meta().object_ref.clone())]);
+            let left = order[gone + 1..].iter().map(|&at| Arc::clone(&objects[at]));
+            let left = Snapshot::build(left, Knowledge::default());
+            same(&print(&live.snapshot()), &print(&left), &(step, gone));
+        }
+    }
+}
+
+#[test]
+fn a_change_that_is_only_thought_of_is_as_if_it_had_been_made() {
+    let objects = named();
+    let told = ["HorizontalPodAutoscaler", "Namespace"];
+    for (at, object) in objects.iter().enumerate() {
+        let name = &object.meta().object_ref;
+        // Nobody asks about what tells of others, or about what has dependents.
+        if told.contains(&name.kind.as_str()) || ["ReplicaSet", "Deployment"].contains(&&*name.kind)
+        {
+            continue;
+        }
+        let others = || objects.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, one)| one);
+        let all = Snapshot::build(objects.iter().cloned(), Knowledge::default());
+        let without = Snapshot::build(others().cloned(), Knowledge::default());
+        let put = Change::Put(Arc::clone(object));
+        let remove = Change::Remove(name.clone());
+        if object.controller.is_none() {
+            same(&print(&without.over(&put)), &print(&all), name);
+        }
+        same(&print(&all.over(&remove)), &print(&without), name);
+        same(&print(&all.over(&put)), &print(&all), name);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_held_keeps_its_world() {
+    let objects = named();
+    let live = Live::new(Knowledge::default());
+    live.apply(objects.iter().cloned().map(Change::Put).collect());
+    let held = live.snapshot();
+    let before = print(&held);
+    let gone = Change::Remove(objects[0].meta().object_ref.clone());
+    live.apply(vec![gone]);
+    assert_eq!(print(&held), before);
+    assert_ne!(print(&live.snapshot()), before);
+    live.know(|knowledge| knowledge.complete = true);
+    assert_eq!(live.snapshot().service("prod", "x"), Answer::Absent);
+    // The next change waits until nobody looks at the world before this one.
+    std::thread::scope(|scope| {
+        let change = Change::Put(Arc::clone(&objects[0]));
+        let writer = scope.spawn(|| live.apply(vec![change]));
+        drop(held);
+        writer.join().unwrap();
+    });
+    assert_eq!(print(&live.snapshot()), before.replace("Unknown(Elsewhere)", "Absent"));
 }

@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Endpoints", "EndpointSlice"],
     summary: "hand-written endpoints and their Service have different port names",
     documentation: include_str!("endpoints-port-name-mismatch.md"),

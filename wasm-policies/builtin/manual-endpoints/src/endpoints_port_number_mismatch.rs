@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "a headless Service publishes another port than its hand-written endpoints serve",
     documentation: include_str!("endpoints-port-number-mismatch.md"),

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "a Service without a selector has a `targetPort`, which nothing reads",
     documentation: include_str!("selectorless-target-port-ignored.md"),

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &[
         "CronJob",
         "DaemonSet",

@@ -11,8 +11,9 @@ use crate::letters;
 pub const RULE: Rule = Rule {
     id: "statefulset-name-too-long",
     severity: Severity::Error,
-    action: Action::Warn,
+    action: Action::EnforceOnCreate,
     default_on: true,
+    heals_later: false,
     kinds: &["StatefulSet"],
     summary: "the name of a StatefulSet is too long for its Pods to be made",
     documentation: include_str!("statefulset-name-too-long.md"),

@@ -26,6 +26,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &[
         "Pod",
         "Deployment",

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "a headless Service's named targetPort isn't the same number in all its Pods",
     documentation: include_str!("named-target-port-diverges.md"),

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "a Service's named targetPort exists only with another protocol",
     documentation: include_str!("named-target-port-protocol.md"),

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "a Service's targetPort names a port that no container behind it has",
     documentation: include_str!("named-target-port-unresolved.md"),

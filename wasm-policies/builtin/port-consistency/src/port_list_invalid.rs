@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "the API server refuses the list of ports of a Service",
     documentation: include_str!("port-list-invalid.md"),

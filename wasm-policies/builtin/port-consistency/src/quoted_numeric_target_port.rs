@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "a targetPort is a number in quotes, which the API server takes for a name",
     documentation: include_str!("quoted-numeric-target-port.md"),

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Info,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "a Service leads to a port that none of its containers declares",
     documentation: include_str!("target-port-undeclared.md"),

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "`clusterIP` is `none`, `NONE` or a boolean instead of `None`",
     documentation: include_str!("cluster-ip-none-misspelled.md"),

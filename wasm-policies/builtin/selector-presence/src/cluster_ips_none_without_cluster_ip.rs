@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "`clusterIPs` says None, or something else than `clusterIP`",
     documentation: include_str!("cluster-ips-none-without-cluster-ip.md"),

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "an empty selector selects no Pods, and nobody writes endpoints",
     documentation: include_str!("empty-selector-is-selectorless.md"),

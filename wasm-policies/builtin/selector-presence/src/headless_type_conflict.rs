@@ -10,6 +10,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "`clusterIP: None` with type NodePort, LoadBalancer or ExternalName",
     documentation: include_str!("headless-type-conflict.md"),

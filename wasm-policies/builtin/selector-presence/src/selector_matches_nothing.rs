@@ -7,7 +7,7 @@ use headlint_policy_sdk::types::{
     IntOrString, Label, LabelSelector, ObjectRef, Service, Traits, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Timing,
     UnknownReason,
 };
 use serde_json::{Map, Value};
@@ -20,6 +20,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "no Pods have the labels that a Service selects",
     documentation: include_str!("selector-matches-nothing.md"),
@@ -102,10 +103,26 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(severity) = severity(knowledge, near.first().map(|(how, _)| *how), vendor) else {
         return;
     };
+    let timing = timing(selector, &near);
     // A key in common and nothing else is no reason to name a workload.
     let near: Vec<_> =
         near.into_iter().filter(|(how, _)| *how > Near::Key).map(|(_, one)| one).collect();
-    findings.add(report(service, severity, knowledge, &near, &all));
+    findings.add(report(service, severity, knowledge, &near, &all).timing(timing));
+}
+
+/// At once where what comes nearest is wrong in itself. A workload with other
+/// values may just be another part of the release, or another release of the
+/// same chart, and the one that is meant may be applied next.
+fn timing(selector: &[Label], near: &[(Near, &Workload)]) -> Timing {
+    let amiss = |(how, one): &(Near, &Workload)| match how {
+        Near::Alike => true,
+        Near::Pair => {
+            let same = |pair: &Label| label(one, &pair.key).is_none_or(|actual| actual == pair);
+            names_its_pod(selector, one) || selector.iter().all(same)
+        }
+        Near::Likely | Near::Key => false,
+    };
+    if !near.is_empty() && near.iter().all(amiss) { Timing::Now } else { Timing::Later }
 }
 
 fn severity(
@@ -456,6 +473,24 @@ mod tests {
         assert_eq!(severities(&[("cnpg.io/cluster", "sql")], &closed), [Severity::Warning]);
         assert_eq!(severities(&[("app", "${APP}")], &closed), []);
         assert_eq!(severities(&[], &closed), []);
+    }
+
+    #[test]
+    fn what_may_just_be_applied_next_is_told_later() {
+        let of = |selector: &[(&str, &str)], name, has: &[(&str, &str)]| {
+            let mut service = service();
+            service.selector = labels(selector);
+            let world = Snapshot { complete: true, ..world(name, has) };
+            let mut findings = Findings::default();
+            check(&review(service), &world, &mut findings);
+            findings.timings()
+        };
+        let selector = &[("app", "db"), ("tier", "data")];
+        assert_eq!(of(selector, "x", &[("app", "DB"), ("tier", "data")]), [Timing::Now]);
+        assert_eq!(of(selector, "x", &[("app", "db")]), [Timing::Now]);
+        assert_eq!(of(selector, "x", &[("app", "db"), ("tier", "web")]), [Timing::Later]);
+        assert_eq!(of(selector, "service", &[("app", "web")]), [Timing::Later]);
+        assert_eq!(of(selector, "x", &[("name", "web")]), [Timing::Later]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["Service"],
     summary: "the Service that a StatefulSet names also selects the Pods of others",
     documentation: include_str!("selector-wider-than-governed.md"),

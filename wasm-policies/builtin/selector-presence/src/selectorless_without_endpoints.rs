@@ -1,8 +1,8 @@
 //! A headless Service that nothing gives addresses to.
 
-use headlint_policy_sdk::service::headless;
+use headlint_policy_sdk::service::{headless, selectorless};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity,
+    Action, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity, Timing,
 };
 
 use crate::evidence::without_endpoints;
@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "a headless Service has no selector, and no Endpoints or EndpointSlice",
     documentation: include_str!("selectorless-without-endpoints.md"),
@@ -22,6 +23,10 @@ pub const RULE: Rule = Rule {
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if review.operation == Operation::Delete || !headless(service) {
+        return;
+    }
+    // The endpoints of the selector that it had stay: selector-removed-freezes-endpoints.
+    if review.old_service().is_some_and(|old| !selectorless(old)) {
         return;
     }
     // The other rule's ground: a selector that is written, and empty. An empty map never
@@ -36,6 +41,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     findings.add(
         Finding::new(&RULE, "$.spec")
             .severity(severity)
+            .timing(Timing::NowAndLater)
             .what(format!(
                 "Headless Service `{name}` has no selector, and namespace `{namespace}` \
                 has no Endpoints or EndpointSlice for it"

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["StatefulSet"],
     summary: "a StatefulSet names a Service of another namespace",
     documentation: include_str!("statefulset-service-cross-namespace.md"),

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Timing,
     UnknownReason,
 };
 
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["StatefulSet"],
     summary: "the Service that a StatefulSet names doesn't exist",
     documentation: include_str!("statefulset-service-missing.md"),
@@ -73,6 +74,7 @@ fn report(
     };
     let mut finding = Finding::new(&RULE, "$.spec.serviceName")
         .severity(severity)
+        .timing(Timing::NowAndLater)
         .what(format!("StatefulSet `{name}` names the Service `{service}`, {state}"))
         .why(format!(
             "`{}` is NXDOMAIN for everyone but the Pod itself, where `hostname -f` still prints it",

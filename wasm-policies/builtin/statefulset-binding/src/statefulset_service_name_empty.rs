@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["StatefulSet"],
     summary: "a StatefulSet names no Service, although its Pods are to have names",
     documentation: include_str!("statefulset-service-name-empty.md"),

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Warning,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "the Service that a StatefulSet names isn't headless",
     documentation: include_str!("statefulset-service-not-headless.md"),

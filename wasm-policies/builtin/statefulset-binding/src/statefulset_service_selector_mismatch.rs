@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::Warn,
     default_on: true,
+    heals_later: true,
     kinds: &["Service"],
     summary: "the Service that a StatefulSet names doesn't select its Pods",
     documentation: include_str!("statefulset-service-selector-mismatch.md"),

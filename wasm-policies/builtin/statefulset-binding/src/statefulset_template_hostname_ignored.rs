@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Info,
     action: Action::Warn,
     default_on: true,
+    heals_later: false,
     kinds: &["StatefulSet"],
     summary: "a StatefulSet replaces the host name or subdomain of its template",
     documentation: include_str!("statefulset-template-hostname-ignored.md"),

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     action: Action::None,
     default_on: true,
+    heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
     summary: "the selector of a workload doesn't select the Pods that it makes",
     documentation: include_str!("workload-selector-template-mismatch.md"),
