@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_behind_by_less_than_an_hour_accepts_it() {
         let material = material(&["a.b.svc"]);
-        let accepted = |minutes| {
+        let accepted = |minutes: u64| {
             let now = now().checked_sub(Duration::from_secs(minutes * 60)).unwrap();
             accepts(&material.trusted, &material.serving.as_ref().unwrap().der, "a.b.svc", now)
         };

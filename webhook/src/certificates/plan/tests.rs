@@ -1,7 +1,5 @@
 //! States, and what is done in each.
 
-use std::time::Duration;
-
 use super::*;
 
 const NAME: &str = "headlint.headlint.svc";
