@@ -97,7 +97,9 @@ impl Cluster {
 
     fn until_ready(&mut self) {
         until("the API server to be ready", || {
-            for server in [&mut self.etcd, &mut self.controllers].into_iter().chain(&mut self.api_server) {
+            for server in
+                [&mut self.etcd, &mut self.controllers].into_iter().chain(&mut self.api_server)
+            {
                 server.assert_running();
             }
             // `default` is made by the API server itself, a moment later.
@@ -158,7 +160,13 @@ impl Cluster {
     ///
     /// # Panics
     /// When the API server refuses that.
-    pub fn register_webhook(&self, name: &str, client_config: &Value, rules: &Value, condition: &str) {
+    pub fn register_webhook(
+        &self,
+        name: &str,
+        client_config: &Value,
+        rules: &Value,
+        condition: &str,
+    ) {
         let webhook = json!({
             "name": format!("{name}.headlint.dev"),
             "clientConfig": client_config,
