@@ -48,7 +48,6 @@ pub use self::wait::until;
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
 /// A control plane that runs until it is dropped.
-#[derive(Debug)]
 pub struct Cluster {
     // Dropped in this order.
     controllers: Process,

@@ -4,6 +4,7 @@ pub mod cases;
 pub mod changes;
 pub mod cluster;
 pub mod corpus;
+pub mod estate;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
 use headlint_policies::manifest::{Source, load};
-use hyper::{Method, Request};
+use hyper::Request;
 use kube::Client;
 use kube::discovery::{ApiResource, Discovery, Scope};
 use serde_json::{Value, json};

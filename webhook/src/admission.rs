@@ -30,7 +30,7 @@ use self::judge::{Event, Judged, Reviewed, Told, judge};
 use self::request::{Asked, Malformed, Request, parse};
 use self::response::Answer;
 use crate::config::OnFault;
-use crate::metrics::{Metrics, UNREAD, Verdict};
+use crate::metrics::{Metrics, Verdict};
 use crate::runtime::Runtime;
 use crate::server::Reply;
 
@@ -55,7 +55,7 @@ impl Admission {
         match self.answer(&body).await {
             Ok(reply) => reply,
             Err(malformed) => {
-                self.metrics.request(UNREAD, UNREAD, Verdict::Malformed);
+                self.metrics.request("", "", Verdict::Malformed);
                 debug!(%malformed, "malformed request");
                 Reply::text(StatusCode::BAD_REQUEST, malformed.to_string())
             }
@@ -79,7 +79,7 @@ impl Admission {
                 judge(asker, &self.context.snapshot(), &event).await
             }
         };
-        self.metrics.related_omitted.inc_by(judged.left_out as u64);
+        self.metrics.left_out(judged.left_out);
         let answer = answer(&runtime, &event, &judged);
         let verdict = match (&*answer.denials, &*answer.warnings, &*judged.failed) {
             ([], _, [_, ..]) => Verdict::Fault,

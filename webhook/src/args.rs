@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::logging::Format;
 
@@ -83,7 +84,7 @@ pub struct ServeArgs {
     pub log_format: Format,
 
     /// What is logged: error, warn, info, debug, trace, or a list such as headlint_webhook=debug
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log_level: String,
 
     /// How long to go on after SIGTERM while not ready, so that nobody sends anything more
@@ -105,4 +106,10 @@ pub struct CheckConfigArgs {
     /// Load all *.wasm in this folder beside the built-in policies
     #[arg(long, value_name = "DIR")]
     pub policy_dir: Option<PathBuf>,
+}
+
+/// # Errors
+/// What tracing says of a filter that it can't read.
+fn level(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }

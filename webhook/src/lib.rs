@@ -14,6 +14,7 @@
 
 pub mod admission;
 pub mod args;
+pub mod certificates;
 pub mod config;
 pub mod context;
 pub mod health;

@@ -113,7 +113,7 @@ impl Process {
         keep_certificates(&args, &metrics, &serving, &acceptor)?;
         tokio::spawn(runtime::keep_loading(loader, Arc::clone(&live), INTERVAL));
 
-        let turns = Turns::new(live.load().config.capacity);
+        let turns = Turns::new(live.load().config().capacity);
         let door = Door {
             reviewer,
             turns: Arc::clone(&turns),
@@ -183,7 +183,7 @@ async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
 fn refresh(metrics: &Metrics, turns: &Turns, live: &Live) {
     metrics.queued.set(i64::try_from(turns.waiting()).unwrap_or(i64::MAX));
     let runtime = live.load();
-    let (exemptions, today) = (&runtime.config.exemptions, runtime::today());
+    let (exemptions, today) = (&runtime.config().exemptions, runtime::today());
     let expired = exemptions.iter().filter(|one| one.is_expired(today)).count();
     metrics.exemptions(exemptions.iter().map(|one| (one.reason(), one.uses())), expired);
 }

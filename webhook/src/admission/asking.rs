@@ -63,7 +63,7 @@ pub(super) async fn ask<'r>(
             held = Instant::now();
             suspensions.note(policy, judgement.verdicts.as_ref().err());
         }
-        metrics.policy(policy.name()).evaluated(&judgement.cost, judgement.verdicts.is_err());
+        metrics.evaluation(&judgement);
         answers.push(Answer { policy, verdicts: judgement.verdicts.map_err(Failure::Fault) });
         if held.elapsed() >= SLICE {
             task::yield_now().await;

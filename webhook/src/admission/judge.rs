@@ -15,7 +15,6 @@ use super::asking::{Answer, Asker, Failure, ask};
 const RELATED: usize = 16;
 
 /// A verdict, and whose.
-#[derive(Debug)]
 pub(crate) struct Told<'r> {
     pub(crate) policy: &'r Policy,
     pub(crate) verdict: Verdict,
@@ -26,7 +25,7 @@ pub(crate) struct Told<'r> {
 }
 
 /// All that was said.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Judged<'r> {
     /// What is new, in no order.
     pub(crate) told: Vec<Told<'r>>,
