@@ -48,11 +48,7 @@ pub struct Admission {
 impl Admission {
     /// With what is configured at the moment of a request, and what is known
     /// then.
-    pub fn new(
-        runtime: Arc<ArcSwap<Runtime>>,
-        context: Arc<Live>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(runtime: Arc<ArcSwap<Runtime>>, context: Arc<Live>, metrics: Arc<Metrics>) -> Self {
         Self { runtime, context, metrics, suspensions: Suspensions::default() }
     }
 

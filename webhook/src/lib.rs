@@ -34,8 +34,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use crate::reviewer::reviewer;
 use crate::args::{Args, CheckConfigArgs, Command, ServeArgs};
+pub use crate::reviewer::reviewer;
 use crate::serve::{Process, Shared, terminated};
 use crate::server::Reviewer;
 

@@ -90,11 +90,7 @@ impl Event {
 }
 
 /// Judges a request beside a world that may, or may not yet, have the object.
-pub(crate) async fn judge<'r>(
-    asker: Asker<'r>,
-    world: &Snapshot,
-    event: &Event,
-) -> Judged<'r> {
+pub(crate) async fn judge<'r>(asker: Asker<'r>, world: &Snapshot, event: &Event) -> Judged<'r> {
     let origin = Origin::Admission;
     let mut judged = Judged::default();
     match event {

@@ -195,3 +195,111 @@ fn validity(certificate: &X509Certificate<'_>) -> Option<Validity> {
     let expires = Timestamp::from_second(validity.not_after.timestamp()).ok()?;
     Some(Validity { issued: from.checked_add(SKEW).ok()?, expires })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::issue;
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn now() -> Timestamp {
+        "2026-01-01T00:00:00.5Z".parse().unwrap()
+    }
+
+    fn material(names: &[&str]) -> Material {
+        let signer = issue::authority(now(), 9 * DAY).unwrap();
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let serving = issue::serving(&signer, names, now(), 3 * DAY).unwrap();
+        Material {
+            trusted: vec![signer.authority.clone()],
+            signer: Some(signer),
+            serving: Some(serving),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let material = material(&["a.b.svc", "127.0.0.1", "::1"]);
+        assert_eq!(Material::read(&material.write(), now()), material);
+    }
+
+    #[test]
+    fn data_that_is_nothing_gives_nothing() {
+        assert_eq!(Material::read(&Data::new(), now()), Material::default());
+        let written = material(&["a.b.svc"]).write();
+        let junk = written.keys().map(|key| (key.clone(), vec![0xff, b'-', b'\n'])).collect();
+        assert_eq!(Material::read(&junk, now()), Material::default());
+    }
+
+    #[test]
+    fn a_pem_of_something_else_gives_nothing() {
+        let junk = pem("CERTIFICATE", b"no DER");
+        let data = [AUTHORITIES, AUTHORITY_KEY, CERTIFICATE, KEY]
+            .map(|key| (key.to_owned(), junk.clone()));
+        assert_eq!(Material::read(&Data::from(data), now()), Material::default());
+    }
+
+    #[test]
+    fn each_cut_off_or_exchanged_value_is_left_out_without_a_panic() {
+        let (one, other) = (material(&["a.b.svc"]), material(&["a.b.svc"]));
+        for key in [AUTHORITIES, AUTHORITY_KEY, CERTIFICATE, KEY] {
+            let mut exchanged = one.write();
+            exchanged.insert(key.to_owned(), other.write()[key].clone());
+            let read = Material::read(&exchanged, now());
+            assert!(read.signer.is_none() || read.serving.is_none(), "{key}");
+            for length in 0..one.write()[key].len() {
+                let mut cut = one.write();
+                cut.get_mut(key).unwrap().truncate(length);
+                let read = Material::read(&cut, now());
+                assert!(read == one || read.signer.is_none() || read.serving.is_none(), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_serving_certificate_is_no_authority() {
+        let material = material(&["a.b.svc"]);
+        assert!(authorities(&pem("CERTIFICATE", &material.serving.unwrap().der), now()).is_empty());
+    }
+
+    #[test]
+    fn what_is_expired_is_left_out() {
+        let material = material(&["a.b.svc"]);
+        let read = |days| Material::read(&material.write(), super::super::after(now(), days * DAY));
+        assert_eq!(read(2), material);
+        assert_eq!(read(4), Material { serving: None, ..material.clone() });
+        assert_eq!(read(10), Material::default());
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_by_less_than_an_hour_accepts_it() {
+        let material = material(&["a.b.svc"]);
+        let accepted = |minutes| {
+            let now = now().checked_sub(Duration::from_secs(minutes * 60)).unwrap();
+            accepts(&material.trusted, &material.serving.as_ref().unwrap().der, "a.b.svc", now)
+        };
+        assert!(accepted(59));
+        assert!(!accepted(61));
+    }
+
+    #[test]
+    fn a_client_accepts_only_the_names_and_the_authority() {
+        let (one, other) = (material(&["a.b.svc", "127.0.0.1"]), material(&["a.b.svc"]));
+        let der = &one.serving.as_ref().unwrap().der;
+        assert!(accepts(&one.trusted, der, "a.b.svc", now()));
+        assert!(accepts(&one.trusted, der, "127.0.0.1", now()));
+        assert!(!accepts(&one.trusted, der, "b.b.svc", now()));
+        assert!(!accepts(&other.trusted, der, "a.b.svc", now()));
+        assert!(accepts(&[other.trusted, one.trusted].concat(), der, "a.b.svc", now()));
+    }
+
+    #[test]
+    fn a_serving_certificate_does_not_outlive_its_authority() {
+        let signer = issue::authority(now(), DAY).unwrap();
+        let serving = issue::serving(&signer, vec!["a".to_owned()], now(), 3 * DAY).unwrap();
+        assert_eq!(serving.validity, signer.authority.validity);
+    }
+}

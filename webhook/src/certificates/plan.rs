@@ -327,3 +327,6 @@ impl Plan<'_> {
         times.min().unwrap_or(Timestamp::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;
