@@ -48,3 +48,27 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_words_and_a_remedy() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let threads = rayon::ThreadPoolBuilder::new().spawn_handler(|_| Err(denied()));
+        let threads = threads.num_threads(1).build().err().expect("threads are denied");
+        let errors = [
+            Error::UnknownRule { rule: "slector".to_owned(), nearest: Some("selector".to_owned()) },
+            Error::UnknownRule { rule: "x".to_owned(), nearest: None },
+            Error::PolicyDir { path: "policies".into(), source: denied() },
+            Error::NoPolicy { path: "policies".into() },
+            Error::Engine(EngineError::NoPolicies),
+            Error::Threads(threads),
+            Error::Write(denied()),
+        ];
+        let texts: Vec<_> =
+            errors.iter().map(|error| format!("{error}\n  {}", error.help())).collect();
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+}

@@ -17,7 +17,7 @@ mod bindings;
 mod fault;
 mod limits;
 mod policy;
-mod query;
+pub(crate) mod query;
 mod ticker;
 mod v1;
 
@@ -26,7 +26,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 
 pub(crate) use self::bindings::rules::Review;
 pub use self::fault::FaultReason;
@@ -235,6 +237,10 @@ pub fn cache_folder() -> Option<PathBuf> {
 
 /// Slots for so many evaluations at once.
 fn pool(at_once: u32) -> PoolingAllocationConfig {
+    // A slot remembers the memory of the policy that ran in it last. Another
+    // policy has to map its own in its place, and to fault in every page that
+    // it touches, so that each policy gets slots of its own.
+    const POLICIES: u32 = 8;
     // wit-component wraps a guest in two small modules that adapt calls; a
     // guest that came through an adapter has a few more.
     const MODULES: u32 = 10;
@@ -244,7 +250,7 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(at_once)
         .total_core_instances(at_once * MODULES)
         .max_core_instances_per_component(MODULES)
-        .total_memories(at_once)
+        .total_memories(at_once * POLICIES)
         .max_memories_per_component(1)
         .total_tables(at_once * MODULES)
         .max_tables_per_component(MODULES)
@@ -256,6 +262,9 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
         // given back to the system and faulted in again.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(16 << 10)
-        .max_unused_warm_slots(at_once);
+        .max_unused_warm_slots(at_once * POLICIES)
+        // Where the kernel tells which pages were touched (Linux 6.7), only
+        // those are cleared.
+        .pagemap_scan(Enabled::Auto);
     pool
 }

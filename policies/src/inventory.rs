@@ -3,6 +3,7 @@
 mod entry;
 mod live;
 mod matching;
+mod related;
 mod shelf;
 mod snapshot;
 mod world;

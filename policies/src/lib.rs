@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod compare;
+pub mod config;
 pub mod engine;
 pub mod evaluate;
 pub mod finding;

@@ -1,6 +1,7 @@
 //! The linter's door: files in, a report out.
 
 mod locate;
+mod patches;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::evaluate::{Judgement, RuleFilter, evaluate};
 use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
 use crate::inventory::{Inventory, Knowledge, Snapshot};
 use crate::manifest::{self, Document, Source};
-use crate::model::{ClusterProfile, Projected, project};
+use crate::model::{ClusterProfile, Object, Projected, project};
 use crate::raw;
 
 /// How to lint.
@@ -57,6 +58,16 @@ pub struct Lint {
 struct Item {
     document: Document,
     projected: Arc<Projected>,
+    /// Whether it is a patch of another one.
+    is_patch: bool,
+}
+
+impl Item {
+    /// A patch of a Service is judged in what it patches. One of a workload may
+    /// dial Services.
+    fn is_judged(&self) -> bool {
+        !(self.is_patch && matches!(self.projected.object, Object::Service(_)))
+    }
 }
 
 /// What one file holds.
@@ -81,9 +92,14 @@ fn read(source: &Arc<Source>, options: &Options) -> File {
     for manifest in loaded.manifests {
         match project(&manifest.root, &options.default_namespace) {
             Ok(projected) => {
-                file.findings.extend(raw::judge(&manifest, &projected, &options.rules));
-                file.items
-                    .push(Item { document: manifest.document, projected: Arc::new(projected) });
+                let mut findings = raw::judge(&manifest, &projected, &options.rules);
+                findings.retain(|finding| !projected.ignored.contains(&finding.rule));
+                file.findings.extend(findings);
+                file.items.push(Item {
+                    document: manifest.document,
+                    projected: Arc::new(projected),
+                    is_patch: false,
+                });
             }
             Err(error) => {
                 let at = error.path.resolve(&manifest.root).highlight();
@@ -127,6 +143,10 @@ pub fn lint(
         errors.extend(file.errors);
         skipped.extend(file.skipped);
     }
+    mark_patches(&mut items);
+    let (items, patches): (Vec<_>, Vec<_>) = items.into_iter().partition(Item::is_judged);
+    skipped.extend(patches.iter().map(skipped_patch));
+    let mut items = items;
     summary.objects = items.len();
 
     let knowledge = Knowledge {
@@ -136,7 +156,8 @@ pub fn lint(
         unwatched: Vec::new(),
         profile: ClusterProfile::default(),
     };
-    let snapshot = Snapshot::build(items.iter().map(|item| Arc::clone(&item.projected)), knowledge);
+    let whole = items.iter().filter(|item| !item.is_patch);
+    let snapshot = Snapshot::build(whole.map(|item| Arc::clone(&item.projected)), knowledge);
     // What other objects say about this one holds for the one under review too.
     for item in &mut items {
         if let Some(object) = snapshot.situated(&item.projected.object) {
@@ -160,6 +181,25 @@ pub fn lint(
     let report =
         Report { schema: SCHEMA, findings, errors, faults: judged.faults, skipped, summary };
     Lint { report, sources, profile: judged.profile }
+}
+
+fn mark_patches(items: &mut [Item]) {
+    let patches = patches::are_patches(items.iter().map(|item| &*item.projected));
+    for (item, is_patch) in items.iter_mut().zip(patches) {
+        item.is_patch = is_patch;
+    }
+}
+
+fn skipped_patch(item: &Item) -> Skipped {
+    let object = &item.projected.meta().object_ref;
+    Skipped {
+        file: item.document.source().name.clone(),
+        line: item.document.line(),
+        reason: format!(
+            "a patch of {} `{}`: check the output of `kubectl kustomize`",
+            object.kind, object.name
+        ),
+    }
 }
 
 /// File, line, column, rule; then the path, so that no two are equal.
@@ -207,7 +247,8 @@ fn judge(
     let patience: BTreeMap<&str, Patience> =
         engine.policies().iter().map(|policy| (policy.name(), Patience::default())).collect();
     let done = AtomicUsize::new(0);
-    let places = Places::new(items.iter().map(|item| (&item.document, &*item.projected)));
+    let whole = items.iter().filter(|item| !item.is_patch);
+    let places = Places::new(whole.map(|item| (&item.document, &*item.projected)));
     let judgements: Vec<(Vec<Judgement<'_>>, Vec<Finding>)> = items
         .par_iter()
         .map(|item| {
@@ -220,8 +261,11 @@ fn judge(
             let mut verdicts = Vec::new();
             for judgement in &mut judgements {
                 match &mut judgement.verdicts {
-                    Ok(list) => verdicts
-                        .extend(list.drain(..).map(|verdict| (judgement.policy.name(), verdict))),
+                    Ok(list) => {
+                        let ignored = &item.projected.ignored;
+                        let heard = list.drain(..).filter(|one| !ignored.contains(&one.rule));
+                        verdicts.extend(heard.map(|verdict| (judgement.policy.name(), verdict)));
+                    }
                     Err(reason) if reason.is_deadline() => {
                         patience[judgement.policy.name()].deadlines.fetch_add(1, Ordering::Relaxed);
                     }

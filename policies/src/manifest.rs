@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 pub use self::locate::locate;
 pub use self::node::{Entry, Node, Span, Style, Value};
+use self::origin::Format;
 pub use self::source::{MAX_SOURCE_BYTES, Position, Source, too_large};
 use crate::finding::{InputError, Skipped};
 
@@ -117,9 +118,20 @@ pub struct Loaded {
 /// Reads all documents of a source. One that can't be read doesn't stop the
 /// others, where kubectl would stop.
 pub fn load(source: Arc<Source>) -> Loaded {
+    read(&source, Format::Yaml)
+}
+
+/// The same, with libyaml for all that is YAML: slower, and what the short way
+/// through everyday documents is held against.
+#[doc(hidden)]
+pub fn load_by_libyaml(source: Arc<Source>) -> Loaded {
+    read(&source, Format::YamlByLibyaml)
+}
+
+fn read(source: &Arc<Source>, yaml: Format) -> Loaded {
     let mut loaded = Loaded::default();
     for chunk in stream::split(&source.text) {
-        object::read(&source, chunk, &mut loaded);
+        object::read(source, chunk, yaml, &mut loaded);
     }
     loaded
 }

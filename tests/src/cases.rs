@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use headlint_policies::engine::{Engine, Limits};
 use headlint_policies::evaluate::RuleFilter;
-use headlint_policies::finding::{Finding, Severity};
+use headlint_policies::finding::{Finding, Report, Severity};
 use headlint_policies::lint::{Lint, Options, lint};
 use headlint_policies::manifest::Source;
+
+use crate::changes;
 
 /// The root of the tree.
 #[must_use]
@@ -43,6 +45,8 @@ pub struct Case {
     pub fires: bool,
     /// What is in it.
     pub text: String,
+    /// What was there before, if it is about a change.
+    pub old: Option<String>,
     /// `rule severity Kind/name path`, sorted.
     pub expected: Vec<String>,
     /// From its `# args:` line.
@@ -60,18 +64,39 @@ pub fn all() -> Vec<Case> {
     for policy in policies().into_values().chain([root().join("policies")]) {
         for folder in entries(&policy.join("cases")) {
             let rule = name(&folder);
-            for path in
-                entries(&folder).filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-            {
-                cases.push(case(&rule, path));
+            let yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml");
+            let (old, new): (Vec<_>, Vec<_>) =
+                entries(&folder).filter(yaml).partition(|path| name(path).ends_with(".old"));
+            for path in &old {
+                let beside = path.with_extension("").with_extension("yaml");
+                assert!(new.contains(&beside), "{} is beside no case", path.display());
             }
+            cases.extend(new.into_iter().map(|path| case(&rule, path)));
         }
     }
     cases
 }
 
+impl Case {
+    /// What all rules say of it.
+    ///
+    /// # Panics
+    /// When its text isn't UTF-8.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        match &self.old {
+            Some(old) => changes::report(old, &self.text, &self.options),
+            None => {
+                let file = format!("{}.yaml", name(&self.path));
+                lint_text(&file, &self.text, &self.options).report
+            }
+        }
+    }
+}
+
 fn case(rule: &str, path: PathBuf) -> Case {
     let text = fs::read_to_string(&path).expect("a case can be read");
+    let old = fs::read_to_string(path.with_extension("old.yaml")).ok();
     let kind = name(&path);
     let fires = kind.starts_with("fires-");
     assert!(fires || kind.starts_with("quiet-"), "{} is neither fires- nor quiet-", path.display());
@@ -85,7 +110,7 @@ fn case(rule: &str, path: PathBuf) -> Case {
         }
     }
     expected.sort();
-    Case { rule: rule.to_owned(), path, fires, text, expected, options }
+    Case { rule: rule.to_owned(), path, fires, text, old, expected, options }
 }
 
 fn apply(options: &mut Options, args: &str, path: &Path) {
@@ -126,6 +151,31 @@ pub fn engine() -> &'static Engine {
     // A test depends on no clock, however busy the machine is.
     let limits = Limits::within(Duration::from_secs(600));
     ENGINE.get_or_init(|| Engine::builtin(limits, 8, None).expect("an engine"))
+}
+
+/// Text between lines that begin a document. A text that begins as JSON is
+/// left whole: its first brace decides how all of it is read.
+#[must_use]
+pub fn documents(text: &str) -> Vec<String> {
+    if text.trim_start().starts_with('{') {
+        return vec![text.to_owned()];
+    }
+    let mut documents = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        match documents.last_mut() {
+            Some(document) if line.trim_end() != "---" => document.push_str(line),
+            _ => documents.push(String::new()),
+        }
+    }
+    documents.retain(|document| !document.trim().is_empty());
+    documents
+}
+
+/// One text of several documents.
+#[must_use]
+pub fn joined(documents: &[String]) -> String {
+    let documents: Vec<_> = documents.iter().map(|document| document.trim_end()).collect();
+    documents.join("\n---\n") + "\n"
 }
 
 /// Lints one text.

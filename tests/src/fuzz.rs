@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use headlint_policies::engine::{Engine, Limits};
 use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::lint::{Options, lint};
-use headlint_policies::manifest::{Node, Source, Span, Value, load, locate};
+use headlint_policies::manifest::{
+    Loaded, Node, Source, Span, Value, load, load_by_libyaml, locate,
+};
 
 /// Reads bytes in every way that the linter does, without policies.
 ///
@@ -20,6 +22,7 @@ pub fn check(bytes: &[u8]) {
         }
     };
     let loaded = load(Arc::clone(&source));
+    same(&loaded, &load_by_libyaml(Arc::clone(&source)));
     let lines = source.text.split('\n').count();
     let is_line = |line: u32| (1..=lines).contains(&(line as usize));
     for error in &loaded.errors {
@@ -39,6 +42,23 @@ pub fn check(bytes: &[u8]) {
         stand(&source, spans);
     }
     lints(source);
+}
+
+/// The short way through everyday YAML and libyaml read the same, to the last
+/// place and duplicate.
+///
+/// # Panics
+/// When they don't.
+pub fn same(ours: &Loaded, by_libyaml: &Loaded) {
+    assert_eq!(ours.errors, by_libyaml.errors);
+    assert_eq!(ours.skipped, by_libyaml.skipped);
+    assert_eq!(ours.documents, by_libyaml.documents);
+    assert_eq!(ours.manifests.len(), by_libyaml.manifests.len());
+    for (ours, theirs) in ours.manifests.iter().zip(&by_libyaml.manifests) {
+        assert_eq!(ours.root, theirs.root);
+        assert_eq!(ours.duplicates, theirs.duplicates);
+        assert_eq!(ours.document.span(), theirs.document.span());
+    }
 }
 
 /// Spans of a tree, and of parts of its strings.

@@ -1,8 +1,10 @@
 //! What the tests share.
 
 pub mod cases;
+pub mod changes;
 pub mod cluster;
 pub mod corpus;
+pub mod estate;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;

@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
-use headlint_policies::finding::Severity;
-use headlint_tests::cases::{self, brief, lint_text, told};
+use headlint_policies::finding::{Report, Severity};
+use headlint_policies::lint::Options;
+use headlint_tests::cases::{self, brief, documents, joined, lint_text, told};
+use headlint_tests::changes;
 
 #[test]
 fn every_case_gives_just_what_it_expects() {
@@ -14,7 +16,7 @@ fn every_case_gives_just_what_it_expects() {
     let mut wrong = String::new();
     for case in &cases {
         let name = case.path.file_name().unwrap().to_string_lossy();
-        let report = lint_text(&name, &case.text, &case.options).report;
+        let report = case.report();
         let told = told(&case.rule, &report.findings);
         let at = format!("{}/{name}", case.rule);
         if !report.faults.is_empty() || !report.errors.is_empty() {
@@ -53,6 +55,28 @@ fn every_rule_has_cases_that_fire_and_cases_that_are_quiet() {
     }
 }
 
+/// A defect of an object is nobody's business any more once it goes away: only
+/// what it leaves behind is.
+#[test]
+fn of_what_is_deleted_only_the_deletion_is_told() {
+    let mut told = 0;
+    for case in cases::all().into_iter().filter(|case| case.old.is_none()) {
+        let all = documents(&case.text);
+        for deleted in 0..all.len() {
+            let mut left = all.clone();
+            left.remove(deleted);
+            let report = changes::report_deleted(&case.text, &joined(&left), &case.options);
+            assert_eq!(report.faults, [], "{}", case.path.display());
+            for finding in report.findings {
+                let at = case.path.display();
+                assert_eq!(finding.rule, "governing-service-deleted", "{at}: {finding:?}");
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 0, "some case has a Service that a StatefulSet names");
+}
+
 /// What every firing case prints, so that a change of any message is seen.
 #[test]
 fn messages_are_as_recorded() {
@@ -61,17 +85,20 @@ fn messages_are_as_recorded() {
     settings.set_omit_expression(true);
     for case in cases::all().into_iter().filter(|case| case.fires) {
         let name = case.path.file_stem().unwrap().to_string_lossy().into_owned();
-        let report = lint_text(&format!("{name}.yaml"), &case.text, &case.options).report;
+        let report = case.report();
         let mut text = String::new();
         for finding in report.findings.iter().filter(|finding| finding.rule == case.rule) {
-            let place = finding.location.as_ref().unwrap();
-            writeln!(text, "{} at {}:{}", brief(finding), place.line, place.column).unwrap();
+            let place = finding.location.as_ref();
+            assert_eq!(place.is_none(), case.old.is_some(), "{name}: where it stands");
+            let at = place.map_or_else(String::new, |at| format!(" at {}:{}", at.line, at.column));
+            writeln!(text, "{}{at}", brief(finding)).unwrap();
             writeln!(text, "  what: {}\n  why:  {}", finding.message, finding.why).unwrap();
             writeln!(text, "  help: {}", finding.help).unwrap();
             for related in &finding.related {
-                let line = related.location.as_ref().map_or(0, |place| place.line);
+                let place = related.location.as_ref();
+                let at = place.map_or_else(String::new, |place| format!("line {}, ", place.line));
                 let (object, path, label) = (&related.object, &related.path, &related.label);
-                writeln!(text, "  line {line}, {object} {path}: {label}").unwrap();
+                writeln!(text, "  {at}{object} {path}: {label}").unwrap();
             }
             for edit in &finding.edits {
                 writeln!(text, "  edit: {}", serde_json::to_string(edit).unwrap()).unwrap();
@@ -91,15 +118,32 @@ const HEADINGS: [&str; 6] = [
     "## Sources",
 ];
 
-/// The YAML blocks of one section.
-fn blocks(documentation: &str, heading: &str) -> Vec<String> {
+/// How a YAML block begins that is the old version of the block behind it.
+const BEFORE: &str = "# before\n";
+
+fn section<'d>(documentation: &'d str, heading: &str) -> &'d str {
     let section = documentation.split_once(heading).map(|(_, rest)| rest).unwrap_or_default();
-    let section = section.split("\n## ").next().unwrap_or_default();
-    section
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once("```")?.0.to_owned()))
-        .collect()
+    section.split("\n## ").next().unwrap_or_default()
+}
+
+/// The YAML blocks of one section, each with what the linter says of it, or of
+/// the change where it has an old version.
+fn examples(documentation: &str, heading: &str, options: &Options) -> Vec<(String, Report)> {
+    let blocks = section(documentation, heading).split("```yaml\n").skip(1);
+    let (mut old, mut examples) = (None, Vec::new());
+    for block in blocks.filter_map(|rest| Some(rest.split_once("```")?.0)) {
+        if block.starts_with(BEFORE) {
+            assert_eq!(old.replace(block), None, "two old versions:\n{block}");
+            continue;
+        }
+        let report = match old.take() {
+            Some(old) => changes::report(old, block, options),
+            None => lint_text("example.yaml", block, options).report,
+        };
+        examples.push((block.to_owned(), report));
+    }
+    assert_eq!(old, None, "nothing comes after it");
+    examples
 }
 
 #[test]
@@ -110,19 +154,19 @@ fn documentation_has_its_sections_and_its_examples_are_true() {
         let at: Vec<_> = HEADINGS.iter().map(|heading| text.find(heading)).collect();
         assert!(at.iter().all(Option::is_some), "{id}: a section is missing of {HEADINGS:?}");
         assert!(at.is_sorted(), "{id}: the sections are in order");
+        let blind = section(text, HEADINGS[4]);
+        assert!(blind.contains("The verdict reads "), "{id}: which kinds its verdict reads");
         assert!(!rule.summary.is_empty() && !rule.summary.contains('\n'), "{id}: one line");
 
         let mut options = cases::defaults();
         options.rules.enable.insert(id.clone());
-        let firing = blocks(text, HEADINGS[2]);
+        let firing = examples(text, HEADINGS[2], &options);
         assert!(!firing.is_empty(), "{id}: no example");
-        for block in firing {
-            let report = lint_text("example.yaml", &block, &options).report;
+        for (block, report) in firing {
             assert_eq!(report.errors, [], "{id}");
             assert!(report.findings.iter().any(|f| f.rule == *id), "{id} of {policy:?}:\n{block}");
         }
-        for block in blocks(text, HEADINGS[3]) {
-            let report = lint_text("example.yaml", &block, &options).report;
+        for (block, report) in examples(text, HEADINGS[3], &options) {
             assert_eq!(report.errors, [], "{id}");
             let loud = report.findings.iter().find(|f| f.severity > Severity::Info);
             assert!(loud.is_none(), "{id}: {loud:?}\n{block}");

@@ -11,7 +11,7 @@ use headlint_policies::finding::{Finding, ObjectRef, Report};
 use headlint_policies::lint::{Options, lint};
 use headlint_policies::manifest::{self, Source};
 use headlint_policies::model::project;
-use headlint_tests::cases;
+use headlint_tests::cases::{self, documents, joined};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
@@ -43,29 +43,6 @@ fn inputs() -> Vec<Input> {
         inputs.push(Input { name, documents, options: cases::defaults() });
     }
     inputs
-}
-
-/// Text between lines that begin a document. A text that begins as JSON is
-/// left whole: its first brace decides how all of it is read.
-fn documents(text: &str) -> Vec<String> {
-    if text.trim_start().starts_with('{') {
-        return vec![text.to_owned()];
-    }
-    let mut documents = vec![String::new()];
-    for line in text.split_inclusive('\n') {
-        if line.trim_end() == "---" {
-            documents.push(String::new());
-        } else {
-            documents.last_mut().unwrap().push_str(line);
-        }
-    }
-    documents.retain(|document| !document.trim().is_empty());
-    documents
-}
-
-fn joined(documents: &[String]) -> String {
-    let documents: Vec<_> = documents.iter().map(|document| document.trim_end()).collect();
-    documents.join("\n---\n") + "\n"
 }
 
 fn report(texts: &[String], options: &Options) -> Report {

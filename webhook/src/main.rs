@@ -1,3 +1,7 @@
-//! The binary `headlint-webhook`.
+//! The binary `headlint-webhook`; all of it is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    headlint_webhook::run(std::env::args_os(), headlint_webhook::reviewer)
+}

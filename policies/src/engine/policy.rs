@@ -106,7 +106,7 @@ type Json = Box<dyn Fn() -> Value + Send + Sync>;
 /// A version of an object: its projection, and its JSON on demand.
 pub struct Version {
     projected: Arc<Projected>,
-    json: Json,
+    json: Option<Json>,
     read: OnceLock<(Value, Extent)>,
 }
 
@@ -114,7 +114,12 @@ impl Version {
     /// `json` is called at most once, and only if a policy asks for what the
     /// typed records don't carry.
     pub fn new(projected: Arc<Projected>, json: Json) -> Self {
-        Self { projected, json, read: OnceLock::new() }
+        Self { projected, json: Some(json), read: OnceLock::new() }
+    }
+
+    /// Of an object of which nothing but the projection is kept.
+    pub fn without_json(projected: Arc<Projected>) -> Self {
+        Self { projected, json: None, read: OnceLock::new() }
     }
 }
 
@@ -161,8 +166,9 @@ impl Subject {
 
     pub(crate) fn json(&self, old: bool) -> Option<&(Value, Extent)> {
         let version = if old { self.old.as_ref()? } else { &self.new };
+        let json = version.json.as_ref()?;
         Some(version.read.get_or_init(|| {
-            let value = (version.json)();
+            let value = json();
             let extent = Extent::of(&value);
             (value, extent)
         }))

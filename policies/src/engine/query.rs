@@ -73,46 +73,66 @@ impl Extent {
     }
 }
 
-/// Runs a query if it can't cost more than `budget`, and takes its price.
+/// A query whose price can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Query(JpQuery);
+
+impl Query {
+    /// Reads a query.
+    pub(crate) fn parse(query: &str) -> Result<Self, Refusal> {
+        if query.len() > LONGEST {
+            return Err(Refusal::Invalid(format!("longer than {LONGEST} bytes")));
+        }
+        let nesting = query.bytes().scan(0_usize, |open, byte| {
+            match byte {
+                b'[' | b'(' => *open += 1,
+                b']' | b')' => *open = open.saturating_sub(1),
+                _ => {}
+            }
+            Some(*open)
+        });
+        if nesting.max().unwrap_or(0) > DEEPEST {
+            return Err(Refusal::Invalid(format!("brackets nested more than {DEEPEST} deep")));
+        }
+        let parsed = parse_json_path(query).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        Ok(Self(parsed))
+    }
+
+    /// Runs it if it can't cost more than `budget`, and takes its price.
+    pub(crate) fn run(
+        &self,
+        object: &Value,
+        extent: Extent,
+        budget: &mut u64,
+    ) -> Result<Vec<Match>, Refusal> {
+        let price = price(&self.0, extent);
+        // The values of all matches together: a node is written once for each
+        // match of an ancestor.
+        let output = price.matches.min(price.repeats.saturating_mul(extent.depth));
+        let output = output.saturating_mul(extent.bytes);
+        let price = price.work.saturating_add(output);
+        if price > *budget {
+            return Err(Refusal::TooCostly);
+        }
+        *budget -= price;
+
+        let found = js_path_process(&self.0, object)
+            .map_err(|error| Refusal::Invalid(error.to_string()))?;
+        Ok(found
+            .into_iter()
+            .map(|found| Match { path: found.path, value: found.val.to_string() })
+            .collect())
+    }
+}
+
+/// Reads and runs a query.
 pub(crate) fn run(
     query: &str,
     object: &Value,
     extent: Extent,
     budget: &mut u64,
 ) -> Result<Vec<Match>, Refusal> {
-    if query.len() > LONGEST {
-        return Err(Refusal::Invalid(format!("longer than {LONGEST} bytes")));
-    }
-    let nesting = query.bytes().scan(0_usize, |open, byte| {
-        match byte {
-            b'[' | b'(' => *open += 1,
-            b']' | b')' => *open = open.saturating_sub(1),
-            _ => {}
-        }
-        Some(*open)
-    });
-    if nesting.max().unwrap_or(0) > DEEPEST {
-        return Err(Refusal::Invalid(format!("brackets nested more than {DEEPEST} deep")));
-    }
-    let parsed = parse_json_path(query).map_err(|error| Refusal::Invalid(error.to_string()))?;
-
-    let price = price(&parsed, extent);
-    // The values of all matches together: a node is written once for each
-    // match of an ancestor.
-    let output = price.matches.min(price.repeats.saturating_mul(extent.depth));
-    let output = output.saturating_mul(extent.bytes);
-    let price = price.work.saturating_add(output);
-    if price > *budget {
-        return Err(Refusal::TooCostly);
-    }
-    *budget -= price;
-
-    let found =
-        js_path_process(&parsed, object).map_err(|error| Refusal::Invalid(error.to_string()))?;
-    Ok(found
-        .into_iter()
-        .map(|found| Match { path: found.path, value: found.val.to_string() })
-        .collect())
+    Query::parse(query)?.run(object, extent, budget)
 }
 
 /// An upper bound of what segments cost and what they can yield.

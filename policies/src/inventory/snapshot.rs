@@ -65,7 +65,9 @@ impl Snapshot {
         let mut world = World::new(&self.knowledge.profile.zone);
         let gone = match change {
             Change::Put(projected) => {
-                world.show_as(projected, self.world.facts(&projected.object));
+                if !self.world.stands_for(projected) {
+                    world.show_as(projected, self.world.facts(&projected.object));
+                }
                 projected.meta().object_ref.clone()
             }
             Change::Remove(object) => object.clone(),

@@ -90,7 +90,7 @@ impl World {
             let dependents = self.dependents.entry(Identity::of(owner)).or_default();
             dependents.push(Arc::clone(projected));
         }
-        if owner(projected).is_some_and(|owner| self.knows(owner)) {
+        if self.stands_for(projected) {
             self.hide(projected);
         } else {
             self.show(projected);
@@ -260,6 +260,11 @@ impl World {
     /// The object with just this identity, unless its owner stands for it.
     pub(super) fn find(&self, object: &ObjectRef) -> Option<&Arc<Entry>> {
         self.shelves.get(&object.namespace)?.find(object)
+    }
+
+    /// Whether the owner of an object is there, whose template stands for it.
+    pub(super) fn stands_for(&self, projected: &Projected) -> bool {
+        owner(projected).is_some_and(|owner| self.knows(owner))
     }
 
     fn knows(&self, object: &ObjectRef) -> bool {

@@ -15,13 +15,14 @@ use super::yaml::Failure;
 use super::{Document, Duplicate, Loaded, Manifest, Source, template};
 use crate::finding::Skipped;
 
-/// Reads one piece of a source and adds what it holds.
-pub(super) fn read(source: &Arc<Source>, chunk: Chunk, loaded: &mut Loaded) {
+/// Reads one piece of a source, YAML in the given format, and adds what it
+/// holds.
+pub(super) fn read(source: &Arc<Source>, chunk: Chunk, yaml: Format, loaded: &mut Loaded) {
     let (range, format) = match chunk {
         Chunk::Json(range) => (range, Format::Json),
         Chunk::Yaml { range, broken_off } => {
             let errors = loaded.errors.len();
-            read_chunk(source, range, Format::Yaml, loaded);
+            read_chunk(source, range, yaml, loaded);
             if broken_off {
                 // The separator is to blame, and is reported by itself.
                 loaded.errors.truncate(errors);

@@ -19,6 +19,8 @@ pub(super) struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Format {
     Yaml,
+    /// YAML, without the short way through everyday documents.
+    YamlByLibyaml,
     Json,
 }
 
@@ -53,8 +55,9 @@ pub(super) struct Read {
 /// is empty.
 pub(super) fn parse(text: &str, base: u32, format: Format) -> Result<Option<Read>, Failure> {
     match format {
-        Format::Yaml => {
-            let yaml::Parsed { root, duplicates, entangled, unread } = yaml::parse(text, base)?;
+        Format::Yaml | Format::YamlByLibyaml => {
+            let read = if format == Format::Yaml { yaml::parse } else { yaml::parse_by_libyaml };
+            let yaml::Parsed { root, duplicates, entangled, unread } = read(text, base)?;
             match (root, unread) {
                 (Some(root), _) => Ok(Some(Read { root, duplicates, entangled, unread })),
                 (None, Some(unread)) => Err(Failure { problem: unread.problem(), template: None }),

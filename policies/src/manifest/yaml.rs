@@ -1,5 +1,6 @@
 //! One YAML document to a tree, the way go-yaml v2 does it: first a list of
 //! what is written, then what it means, with aliases and merges in place.
+//! Everyday documents take a shorter way to the same tree (`quick`).
 //!
 //! # Source
 //! go.yaml.in/yaml/v2 v2.4.3 `decode.go`.
@@ -7,6 +8,7 @@
 mod compose;
 mod expand;
 mod feed;
+mod quick;
 mod tags;
 
 use self::compose::Composed;
@@ -60,6 +62,19 @@ pub(super) struct Failure {
 /// Text that kubectl can't read either, `{{ … }}` outside of quotes, and what
 /// is beyond our limits.
 pub(super) fn parse(text: &str, base: u32) -> Result<Parsed, Failure> {
+    match quick::parse(text, base) {
+        Some((root, duplicates)) => {
+            Ok(Parsed { root: Some(root), duplicates, entangled: false, unread: None })
+        }
+        None => parse_by_libyaml(text, base),
+    }
+}
+
+/// The same for any text, by libyaml.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_by_libyaml(text: &str, base: u32) -> Result<Parsed, Failure> {
     let mut composed = Composed::new(text, base);
     let read = composed.read();
     let template = composed.template;

@@ -13,7 +13,7 @@ use crate::path::Path;
 /// A value of a type that the API server refuses, in a field that the model
 /// reads: the rest of the object can't be judged.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("`{path}` must be {expected}, not {found}")]
+#[error("`{path}` must be {expected}, not {found}{}", self.advice())]
 pub struct DecodeError {
     /// The field.
     pub path: Path,
@@ -21,6 +21,16 @@ pub struct DecodeError {
     pub expected: &'static str,
     /// With its article, such as "an integer".
     pub found: &'static str,
+}
+
+impl DecodeError {
+    /// YAML reads `y`, `on` and `1.0` as something else than text.
+    fn advice(&self) -> &'static str {
+        match (self.expected, self.found) {
+            ("a string", "a boolean" | "an integer" | "a number") => ": write it in quotes",
+            _ => "",
+        }
+    }
 }
 
 /// A field whose value has a type that the API server refuses, and that some

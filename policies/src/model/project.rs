@@ -16,6 +16,8 @@ pub struct Projected {
     /// The owner that has `controller: true`. Such an object is never under
     /// review.
     pub controller: Option<ObjectRef>,
+    /// The ids of rules that its annotation `headlint.dev/ignore` names.
+    pub ignored: Vec<String>,
     /// What it scales, if it is a HorizontalPodAutoscaler or a ScaledObject.
     pub scales: Option<ScaleTarget>,
     /// Places that may name Services, in order of place. Which of them do is
@@ -55,7 +57,7 @@ pub fn project(root: &Node, default_namespace: &str) -> Result<Projected, Decode
 }
 
 fn decode<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Projected> {
-    let (meta, controller) = metadata(root, default_namespace)?;
+    let Head { meta, controller, ignored } = head(root, default_namespace)?;
     let kind = k8s::kind(&meta.object_ref.api_version, &meta.object_ref.kind);
     let mentions = names::mentions(root, &meta.object_ref, kind)?;
     let scales = scale_target(root, &meta.object_ref, kind)?;
@@ -70,14 +72,22 @@ fn decode<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Projected>
         },
         None => Object::Other(meta),
     };
-    Ok(Projected { object, controller, scales, mentions })
+    Ok(Projected { object, controller, ignored, scales, mentions })
 }
 
-/// With the owner that has `controller: true`.
-fn metadata<'n>(
-    root: &'n Node,
-    default_namespace: &str,
-) -> Decoded<'n, (Metadata, Option<ObjectRef>)> {
+/// What every object has.
+#[derive(Default)]
+struct Head {
+    meta: Metadata,
+    controller: Option<ObjectRef>,
+    ignored: Vec<String>,
+}
+
+/// The annotation whose value lists rules that are to keep quiet about the
+/// object, with commas between them.
+const IGNORE: &str = "headlint.dev/ignore";
+
+fn head<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Head> {
     let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let mut object_ref = ObjectRef {
         api_version: own(root.text("apiVersion")?),
@@ -90,7 +100,8 @@ fn metadata<'n>(
         object_ref.namespace.clear();
     }
     let Some(node) = root.object("metadata")? else {
-        return Ok((Metadata { object_ref, ..Metadata::default() }, None));
+        let meta = Metadata { object_ref, ..Metadata::default() };
+        return Ok(Head { meta, ..Head::default() });
     };
     object_ref.name = own(node.text("name")?);
     if let Some(namespace) = node.filled("namespace")?.filter(|_| namespaced) {
@@ -119,7 +130,11 @@ fn metadata<'n>(
     traits.injected = object_ref.kind == "Namespace"
         && object_ref.api_version == "v1"
         && traits::namespace_injects(&own_labels, &annotations);
-    Ok((Metadata { object_ref, labels: own_labels, traits }, controller))
+    let ignored = annotations.iter().filter(|annotation| annotation.key == IGNORE);
+    let ignored = ignored.flat_map(|annotation| annotation.value.split(','));
+    let ignored = ignored.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    let meta = Metadata { object_ref, labels: own_labels, traits };
+    Ok(Head { meta, controller, ignored })
 }
 
 /// # Source

@@ -82,7 +82,8 @@ pub(super) fn scan(key: &str, text: &str) -> Vec<Spot> {
     if !text.contains(['.', ':']) {
         return Vec::new();
     }
-    let mut scanner = Scanner { bytes: prose::blank(text), text, at: 0, spots: Vec::new() };
+    let bytes = prose::blank(text);
+    let mut scanner = Scanner { upstreams: upstreams(text), bytes, text, at: 0, spots: Vec::new() };
     let outer = Key::of(key);
     let mut key = outer;
     while let Some((word, new_line)) = scanner.next_word() {
@@ -105,6 +106,8 @@ struct Scanner<'t> {
     text: &'t str,
     /// The text without what nobody dials, at the same offsets.
     bytes: Vec<u8>,
+    /// Names that nginx takes for groups of servers.
+    upstreams: Vec<&'t str>,
     /// Where to look for the next word.
     at: usize,
     spots: Vec<Spot>,
@@ -192,11 +195,12 @@ impl Scanner<'_> {
             }
             self.at = end.max(self.at);
             let Some((port, end)) = self.port(end) else { break };
-            if !key.not_dialled && self.ends_host(end) && is_host(&self.text[at..self.run_end(at)])
-            {
+            let host = &self.text[at..self.run_end(at)];
+            let is_group = port.is_none() && self.upstreams.contains(&host);
+            if !key.not_dialled && !is_group && self.ends_host(end) && is_host(host) {
                 self.spots.push(Spot {
                     range: at..end,
-                    host: self.text[at..self.run_end(at)].to_owned(),
+                    host: host.to_owned(),
                     port: port.or(default),
                     scheme: scheme.clone(),
                     srv,
@@ -327,6 +331,22 @@ impl Scanner<'_> {
 /// The byte beyond a quote, if there is one.
 fn unquote<'b>(byte: Option<&'b u8>, beyond: impl FnOnce() -> Option<&'b u8>) -> Option<&'b u8> {
     if matches!(byte, Some(b'"' | b'\'')) { beyond() } else { byte }
+}
+
+/// The names behind `upstream`, in front of a brace.
+///
+/// # Source
+/// nginx `ngx_http_upstream_module`, `ngx_http_proxy_module` (`proxy_pass`): a
+/// name without a port is first looked up among the groups of servers.
+fn upstreams(text: &str) -> Vec<&str> {
+    text.match_indices("upstream ")
+        .filter_map(|(at, word)| {
+            let (name, behind) = text[at + word.len()..].trim_start().split_once('{')?;
+            let name = name.trim_end();
+            (!name.is_empty() && name.bytes().all(is_name_byte) && !behind.starts_with('{'))
+                .then_some(name)
+        })
+        .collect()
 }
 
 fn is_name_byte(byte: u8) -> bool {

@@ -235,13 +235,21 @@ fn print(snapshot: &Snapshot) -> String {
     text
 }
 
+/// Compares answers one by one, for all of them fill pages.
+fn same(one: &str, other: &str, about: &dyn std::fmt::Debug) {
+    for (one, other) in one.lines().zip(other.lines()) {
+        assert_eq!(one, other, "{about:?}");
+    }
+    assert_eq!(one.lines().count(), other.lines().count(), "{about:?}");
+}
+
 /// All indexes from `start` on in steps; with a step that shares no factor with
 /// the length, each once.
 fn walk(length: usize, start: usize, step: usize) -> impl Iterator<Item = usize> {
     (0..length).map(move |i| (start + i * step) % length)
 }
 
-const WALKS: [(usize, usize); 5] = [(14, 0), (2, 5), (7, 3), (11, 8), (13, 1)];
+const WALKS: [(usize, usize); 5] = [(14, 0), (2, 5), (7, 3), (11, 8), (4, 1)];
 
 #[test]
 fn the_order_of_objects_changes_nothing() {
@@ -249,7 +257,7 @@ fn the_order_of_objects_changes_nothing() {
     let expected = print(&Snapshot::build(objects.iter().cloned(), Knowledge::default()));
     for (step, start) in WALKS {
         let order = walk(objects.len(), start, step).map(|at| Arc::clone(&objects[at]));
-        assert_eq!(print(&Snapshot::build(order, Knowledge::default())), expected);
+        same(&print(&Snapshot::build(order, Knowledge::default())), &expected, &step);
     }
 }
 
@@ -270,12 +278,12 @@ fn a_world_that_grew_and_shrank_is_as_if_it_had_been_built_so() {
             live.apply(vec![Change::Put(Arc::clone(&objects[at]))]);
         }
         let all = Snapshot::build(objects.iter().cloned(), Knowledge::default());
-        assert_eq!(print(&live.snapshot()), print(&all));
+        same(&print(&live.snapshot()), &print(&all), &step);
         for (gone, &at) in order.iter().enumerate() {
             live.apply(vec![Change::Remove(objects[at].meta().object_ref.clone())]);
             let left = order[gone + 1..].iter().map(|&at| Arc::clone(&objects[at]));
             let left = Snapshot::build(left, Knowledge::default());
-            assert_eq!(print(&live.snapshot()), print(&left), "{step} {start} {gone}");
+            same(&print(&live.snapshot()), &print(&left), &(step, gone));
         }
     }
 }
@@ -297,10 +305,10 @@ fn a_change_that_is_only_thought_of_is_as_if_it_had_been_made() {
         let put = Change::Put(Arc::clone(object));
         let remove = Change::Remove(name.clone());
         if object.controller.is_none() {
-            assert_eq!(print(&without.over(&put)), print(&all), "{name}");
+            same(&print(&without.over(&put)), &print(&all), name);
         }
-        assert_eq!(print(&all.over(&remove)), print(&without), "{name}");
-        assert_eq!(print(&all.over(&put)), print(&all), "{name}");
+        same(&print(&all.over(&remove)), &print(&without), name);
+        same(&print(&all.over(&put)), &print(&all), name);
     }
 }
 

@@ -66,11 +66,11 @@ fn a_wrong_type_elsewhere_is_an_error_with_its_path() {
     for (yaml, expected) in [
         (
             "{apiVersion: v1, kind: Service, metadata: {labels: {x: 1}}}",
-            "`$.metadata.labels.x` must be a string, not an integer",
+            "`$.metadata.labels.x` must be a string, not an integer: write it in quotes",
         ),
         (
             "{apiVersion: v1, kind: Service, spec: {selector: {enabled: yes}}}",
-            "`$.spec.selector.enabled` must be a string, not a boolean",
+            "`$.spec.selector.enabled` must be a string, not a boolean: write it in quotes",
         ),
         (
             "{apiVersion: v1, kind: Pod, spec: {containers: [{ports: [{containerPort: '80'}]}]}}",
@@ -78,7 +78,7 @@ fn a_wrong_type_elsewhere_is_an_error_with_its_path() {
         ),
         (
             "{apiVersion: v1, kind: Pod, spec: {containers: [{env: [{name: A, value: 1}]}]}}",
-            "`$.spec.containers[0].env[0].value` must be a string, not an integer",
+            "`$.spec.containers[0].env[0].value` must be a string, not an integer: write it in quotes",
         ),
         (
             "{apiVersion: v1, kind: Pod, spec: {hostNetwork: 'true'}}",

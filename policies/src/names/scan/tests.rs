@@ -182,3 +182,10 @@ fn ranges_are_bytes_of_the_text() {
     let text = "https://db.prod.svc./x";
     assert_eq!(&text[scan("", text)[0].range.clone()], "db.prod.svc.");
 }
+
+#[test]
+fn an_upstream_of_nginx_is_no_host() {
+    let groups = "upstream db { server db:80; }\nproxy_pass http://db; proxy_pass http://db:81;";
+    check("", groups, &["db:80 port", "db:81 url"]);
+    check("", "the upstream db of http://db", &["db:80 url"]);
+}

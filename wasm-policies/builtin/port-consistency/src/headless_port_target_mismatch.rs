@@ -8,7 +8,7 @@ use headlint_policy_sdk::types::{
 };
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Safety, Severity};
 
-use crate::places::{accepted, closed, list, port_path, with_listeners};
+use crate::places::{accepted, closed, declared, list, port_path, with_listeners};
 
 /// A headless Service publishes one number, and its Pods are reached on
 /// another.
@@ -93,6 +93,18 @@ impl Mismatch<'_> {
     fn guard(&self, references: &[Reference], context: &dyn Context) -> Option<String> {
         let name = &self.service.meta.ref_.name;
         let number = self.number;
+        let listens = |workload: &Workload| {
+            declared(workload).any(|(_, _, there)| {
+                there.container_port == Some(number) && there.protocol == self.port.protocol
+            })
+        };
+        if !self.behind.is_empty() && self.behind.iter().all(listens) {
+            return Some(format!(
+                "the Pods have port {number} as well: a client of `{name}:{number}` gets there, \
+                 and not to {}",
+                list(&self.numbers)
+            ));
+        }
         if self.numbers.iter().all(|target| self.published(*target)) {
             return Some(format!(
                 "another entry of `spec.ports` publishes {} as it is; only a client of \
@@ -106,12 +118,18 @@ impl Mismatch<'_> {
                  client of `{name}:{number}` is refused"
             ));
         }
-        let dialled = references.iter().any(|reference| reference.via == ReferenceVia::Dial);
-        if dialled || references.is_empty() {
+        // Who dials another number that is published has no use for this one.
+        let elsewhere = |reference: &Reference| match reference.port {
+            Some(IntOrString::Int(port)) => port != number && self.published(port),
+            _ => false,
+        };
+        let (dials, others): (Vec<_>, Vec<_>) =
+            references.iter().partition(|reference| reference.via == ReferenceVia::Dial);
+        if others.is_empty() || !dials.into_iter().all(elsewhere) {
             return None;
         }
         Some(format!(
-            "all that is known to use it follows endpoints or SRV records to {}; only a client \
+            "all that is known to use port {number} follows endpoints or SRV records to {}; only a client \
              of `{name}:{number}` is refused",
             list(&self.numbers)
         ))

@@ -1,10 +1,10 @@
 //! A Service that calls itself headless, and has an address.
 
 use headlint_policy_sdk::ports::targets;
-use headlint_policy_sdk::service::{has, headless, placeholder, refused, workloads};
-use headlint_policy_sdk::types::{Service, Traits};
+use headlint_policy_sdk::service::{has, headless, placeholder, refused, selectorless, workloads};
+use headlint_policy_sdk::types::{ObjectRef, Service, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
 };
 
 use crate::evidence::sets_naming;
@@ -56,6 +56,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     {
         return;
     }
+    // A patch of an overlay leaves out what the base says.
+    if service.ports.is_empty() || (selectorless(service) && !has_endpoints(service, context)) {
+        return;
+    }
     let Some((place, says)) = sign(service) else { return };
     // The ground of statefulset-service-not-headless.
     if !sets_naming(service, context).is_empty() {
@@ -91,6 +95,11 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         );
     }
     findings.add(finding);
+}
+
+fn has_endpoints(service: &Service, context: &dyn Context) -> bool {
+    let ObjectRef { namespace, name, .. } = &service.meta.ref_;
+    matches!(context.endpoints_of(namespace, name), Answer::Found(_))
 }
 
 /// Where the Service calls itself headless: the path, and what is there.
@@ -133,10 +142,22 @@ fn untranslated(service: &Service, context: &dyn Context) -> bool {
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::Label;
+    use headlint_policy_sdk::types::{Label, ServicePort};
 
     use super::*;
-    use crate::tests::{brief, review, service};
+    use crate::tests::{brief, labels, review};
+
+    fn service() -> Service {
+        let port = ServicePort {
+            name: "pg".to_owned(),
+            protocol: "TCP".to_owned(),
+            port: Some(5432),
+            target_port: None,
+            node_port: None,
+        };
+        let selector = labels(&[("app", "db")]);
+        Service { ports: vec![port], selector, ..crate::tests::service() }
+    }
 
     #[test]
     fn the_last_word_of_the_name_counts() {
@@ -178,5 +199,16 @@ mod tests {
             let found = brief(&RULE, &review(service), &Snapshot::default());
             assert_eq!(!found.is_empty(), fires, "{ip:?} {kind}");
         }
+    }
+
+    #[test]
+    fn what_a_patch_leaves_out_is_no_sign() {
+        let mut patch = service();
+        patch.meta.ref_.name = "db-headless".to_owned();
+        patch.selector.clear();
+        assert_eq!(brief(&RULE, &review(patch.clone()), &Snapshot::default()), []);
+        patch.selector = labels(&[("app", "db")]);
+        patch.ports.clear();
+        assert_eq!(brief(&RULE, &review(patch), &Snapshot::default()), []);
     }
 }

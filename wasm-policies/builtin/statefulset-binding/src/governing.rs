@@ -32,12 +32,15 @@ pub(crate) fn stays(workload: &Workload) -> bool {
 }
 
 /// Whether this is no whole manifest, but the patch of one, as Kustomize
-/// overlays hold it: it has no containers, or one without an image.
+/// overlays hold it: it has no containers, or one without an image, or it says
+/// nothing of the labels of its Pods.
 pub(crate) fn is_patch(workload: &Workload, context: &dyn Context) -> bool {
     let containers =
         workload.template.containers.iter().filter(|c| c.role == ContainerRole::App).count();
     let images = context.query(Version::New, "$.spec.template.spec.containers[*].image");
-    containers == 0 || images.is_ok_and(|images| images.len() < containers)
+    containers == 0
+        || images.is_ok_and(|images| images.len() < containers)
+        || (workload.template.labels.is_empty() && workload.selector.is_none())
 }
 
 /// Whether a field of the object under review is there, with any value.

@@ -1,6 +1,7 @@
 //! A workload that doesn't say which Pods are its own.
 
 use headlint_policy_sdk::labels::display;
+use headlint_policy_sdk::types::{Object, Workload};
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
 };
@@ -37,10 +38,9 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     if review.operation == Operation::Delete
         || workload.meta.ref_.api_version != "apps/v1"
-        || workload.selector.as_ref().is_some_and(|selector| {
-            !selector.match_labels.is_empty() || !selector.match_expressions.is_empty()
-        })
+        || has_selector(workload)
         || is_patch(workload, context)
+        || beside_the_whole(workload, context)
     {
         return;
     }
@@ -83,10 +83,26 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     });
 }
 
+fn has_selector(workload: &Workload) -> bool {
+    workload.selector.as_ref().is_some_and(|selector| {
+        !selector.match_labels.is_empty() || !selector.match_expressions.is_empty()
+    })
+}
+
+/// Whether another document has what this one lacks: then this is a patch.
+fn beside_the_whole(workload: &Workload, context: &dyn Context) -> bool {
+    let meta = &workload.meta.ref_;
+    let namesakes = context.objects(&meta.kind, &meta.namespace).seen();
+    namesakes.iter().any(|other| match other {
+        Object::Workload(other) => other.meta.ref_ == *meta && has_selector(other),
+        _ => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{LabelSelector, Object, Workload};
+    use headlint_policy_sdk::types::LabelSelector;
 
     use super::*;
     use crate::governing::tests::{brief, labels, review, set};

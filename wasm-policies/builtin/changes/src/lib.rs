@@ -1,0 +1,74 @@
+//! What a change of a Service leaves behind, and what it merely seems to change.
+
+pub mod cluster_ip_none_dropped_no_op;
+pub mod governing_service_deleted;
+pub mod selector_removed_freezes_endpoints;
+
+headlint_policy_sdk::policy! {
+    name: "changes",
+    rules: [
+        cluster_ip_none_dropped_no_op::RULE,
+        selector_removed_freezes_endpoints::RULE,
+        governing_service_deleted::RULE,
+    ],
+}
+
+#[cfg(test)]
+mod tests {
+    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::types::{Label, Metadata, Object, ObjectRef, Service, Traits};
+    use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule};
+
+    pub(crate) fn metadata(api_version: &str, kind: &str, name: &str) -> Metadata {
+        let namespaced = kind != "Namespace";
+        Metadata {
+            ref_: ObjectRef {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                namespace: if namespaced { "shop".to_owned() } else { String::new() },
+                name: name.to_owned(),
+            },
+            labels: Vec::new(),
+            traits: Traits::empty(),
+        }
+    }
+
+    /// Headless, over `app=db`.
+    pub(crate) fn service() -> Service {
+        Service {
+            meta: metadata("v1", "Service", "db"),
+            service_type: "ClusterIP".to_owned(),
+            cluster_ip: Some("None".to_owned()),
+            cluster_ips: Vec::new(),
+            selector: vec![Label { key: "app".to_owned(), value: "db".to_owned() }],
+            ports: Vec::new(),
+            publish_not_ready_addresses: false,
+            external_name: None,
+            session_affinity: None,
+            internal_traffic_policy: None,
+            ip_families: Vec::new(),
+            ip_family_policy: None,
+            type_errors: Vec::new(),
+        }
+    }
+
+    /// Whether a rule speaks about a change; a deletion where there is no new
+    /// version.
+    pub(crate) fn fires(rule: &Rule, old: Service, new: Option<Service>, world: &Snapshot) -> bool {
+        let operation = if new.is_some() { Operation::Update } else { Operation::Delete };
+        let (object, old) = match new {
+            Some(new) => (new, Some(Object::Service(old))),
+            None => (old, None),
+        };
+        let review = Review {
+            settings: "{}".to_owned(),
+            object: Object::Service(object),
+            old,
+            operation,
+            origin: Origin::Admission,
+        };
+        let mut findings = Findings::default();
+        (rule.check)(&review, world, &mut findings);
+        !findings.brief().is_empty()
+    }
+}

@@ -1,0 +1,211 @@
+//! From the body of a request to the body of its answer.
+//!
+//! ```text
+//! bytes ─request─▶ Event ─judge─▶ Judged ─action─▶ Answer ─response─▶ bytes
+//!                            │
+//!                          asking: one policy after another, in slices of time
+//! ```
+//!
+//! Nothing here asks the API server: all that is known was watched before.
+
+mod action;
+mod asking;
+mod judge;
+mod request;
+mod response;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use headlint_policies::inventory::Live;
+use tracing::{debug, info};
+
+use self::action::{Decision, decide};
+use self::asking::{Asker, Suspensions};
+use self::judge::{Event, Judged, Reviewed, Told, judge};
+use self::request::{Asked, Malformed, Request, parse};
+use self::response::Answer;
+use crate::config::OnFault;
+use crate::metrics::{Metrics, Verdict};
+use crate::runtime::Runtime;
+use crate::server::Reply;
+
+/// Answers requests.
+pub struct Admission {
+    runtime: Arc<ArcSwap<Runtime>>,
+    context: Arc<Live>,
+    metrics: Arc<Metrics>,
+    suspensions: Suspensions,
+}
+
+impl Admission {
+    /// With what is configured at the moment of a request, and what is known
+    /// then.
+    pub fn new(
+        runtime: Arc<ArcSwap<Runtime>>,
+        context: Arc<Live>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { runtime, context, metrics, suspensions: Suspensions::default() }
+    }
+
+    /// Answers the body of one request. A malformed one isn't answered with
+    /// 200, so that the API server's failurePolicy decides.
+    pub async fn review(&self, body: Bytes) -> Reply {
+        match self.answer(&body).await {
+            Ok(reply) => reply,
+            Err(malformed) => {
+                self.metrics.request("", "", Verdict::Malformed);
+                debug!(%malformed, "malformed request");
+                Reply::text(StatusCode::BAD_REQUEST, malformed.to_string())
+            }
+        }
+    }
+
+    async fn answer(&self, body: &[u8]) -> Result<Reply, Malformed> {
+        let request = parse(body)?;
+        let about = About::of(&request);
+        let Some(event) = event(request)? else {
+            let answer = about.declined();
+            self.metrics.request(&about.kind, &about.operation, Verdict::Allowed);
+            return Ok(Reply::json(answer.body(&about.uid)));
+        };
+        let runtime = self.runtime.load_full();
+        let judged = match event.is_deleting() {
+            true => Judged::default(),
+            false => {
+                let (suspensions, metrics) = (&self.suspensions, &*self.metrics);
+                let asker = Asker { runtime: &runtime, suspensions, metrics };
+                judge(asker, &self.context.snapshot(), &event).await
+            }
+        };
+        self.metrics.left_out(judged.left_out);
+        let answer = answer(&runtime, &event, &judged);
+        let verdict = match (&*answer.denials, &*answer.warnings, &*judged.failed) {
+            ([], _, [_, ..]) => Verdict::Fault,
+            ([_, ..], ..) => Verdict::Denied,
+            ([], [_, ..], []) => Verdict::Warned,
+            ([], [], []) => Verdict::Allowed,
+        };
+        self.metrics.request(&about.kind, &about.operation, verdict);
+        about.log(&answer);
+        Ok(Reply::json(answer.body(&about.uid)))
+    }
+}
+
+/// What is judged; none where nothing is.
+fn event(request: Request) -> Result<Option<Event>, Malformed> {
+    let namespace = request.namespace;
+    let read = |field, tree| {
+        Reviewed::read(tree, &namespace)
+            .map_err(|error| Malformed::Object { field, problem: error.to_string() })
+    };
+    Ok(Some(match request.asked {
+        Asked::Create { object } => Event::Create(read("object", object)?),
+        Asked::Update { object, old } => {
+            Event::Update { new: read("object", object)?, old: read("oldObject", old)? }
+        }
+        Asked::Delete { old } => Event::Delete(read("oldObject", old)?),
+        Asked::Other => return Ok(None),
+    }))
+}
+
+/// What is said of what was found.
+fn answer(runtime: &Runtime, event: &Event, judged: &Judged<'_>) -> Answer {
+    let mut answer = Answer::default();
+    let mut told: Vec<_> = judged.told.iter().collect();
+    told.sort_by_key(|one| {
+        let verdict = &one.verdict;
+        let object = &one.subject.projected().meta().object_ref;
+        (Reverse(verdict.severity), one.related, object, &verdict.rule, verdict.path.clone())
+    });
+    for one in told {
+        match decide(runtime, event, one) {
+            Decision::Silence => {}
+            Decision::Warn => answer.warnings.push(text(one)),
+            Decision::Deny => answer.denials.push(text(one)),
+        }
+    }
+    for (policy, failure) in &judged.failed {
+        let text = format!("headlint: the policy {} judged nothing: {failure}", policy.name());
+        match runtime.config().on_fault {
+            OnFault::Admit => answer.warnings.insert(0, text),
+            OnFault::Deny => answer.denials.push(text),
+        }
+    }
+    let rules: BTreeSet<_> = judged.told.iter().map(|one| one.verdict.rule.as_str()).collect();
+    if !rules.is_empty() {
+        answer.audit.insert("rules", Vec::from_iter(rules).join(","));
+    }
+    if !judged.asked.is_empty() {
+        let policies = judged.asked.iter();
+        let policies = policies.map(|policy| format!("{}@{}", policy.name(), policy.digest()));
+        answer.audit.insert("policies", Vec::from_iter(policies).join(","));
+    }
+    answer
+}
+
+/// The rule first, as whoever looks for it does.
+fn text(told: &Told<'_>) -> String {
+    let verdict = &told.verdict;
+    let about = match told.related {
+        true => format!("{}: ", told.subject.projected().meta().object_ref),
+        false => String::new(),
+    };
+    format!("{}: {about}{} [{}]; {}", verdict.rule, verdict.what, verdict.path, verdict.help)
+}
+
+/// What logs and metrics say of a request.
+struct About {
+    uid: String,
+    kind: String,
+    operation: String,
+    sub_resource: String,
+    namespace: String,
+    name: String,
+}
+
+impl About {
+    fn of(request: &Request) -> Self {
+        Self {
+            uid: request.uid.clone(),
+            kind: request.kind.clone(),
+            operation: request.operation.clone(),
+            sub_resource: request.sub_resource.clone(),
+            namespace: request.namespace.clone(),
+            name: request.name.clone(),
+        }
+    }
+
+    /// The answer to what headlint doesn't judge: a refusal would stop what is
+    /// none of its business.
+    fn declined(&self) -> Answer {
+        let what = match self.sub_resource.as_str() {
+            "" => format!("the operation {}", self.operation),
+            sub_resource => format!("the subresource `{sub_resource}`"),
+        };
+        let text = format!("headlint: doesn't judge {what}; take it out of the webhook's rules");
+        Answer { warnings: vec![text], audit: BTreeMap::new(), ..Answer::default() }
+    }
+
+    fn log(&self, answer: &Answer) {
+        let Self { uid, kind, operation, namespace, name, .. } = self;
+        for denial in &answer.denials {
+            info!(uid, kind, operation, namespace, name, denial, "denied");
+        }
+        debug!(
+            uid,
+            kind,
+            operation,
+            namespace,
+            name,
+            denials = answer.denials.len(),
+            warnings = answer.warnings.len(),
+            "judged"
+        );
+    }
+}

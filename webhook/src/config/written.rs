@@ -1,0 +1,194 @@
+//! The configuration as it is written. What the documentation of a field says
+//! is also what the schema says.
+
+use std::fmt;
+use std::num::{NonZeroU16, NonZeroU32};
+
+use headlint_policies::config::{Spanned, WrittenExemption};
+use headlint_policies::model::ClusterProfile;
+use schemars::JsonSchema;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+/// The configuration of headlint-webhook. Every key has a default.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(rename = "headlint-webhook configuration", deny_unknown_fields)]
+pub struct Written {
+    /// With `deny`, rules whose findings can't work deny; with `warn`, all warn.
+    pub enforcement: Enforcement,
+    /// What is sent of a rule's findings, by its id. It goes before enforcement.
+    #[serde(deserialize_with = "rule_actions")]
+    #[schemars(with = "std::collections::BTreeMap<String, RuleAction>")]
+    pub rules: Vec<(Spanned<String>, RuleAction)>,
+    /// Rules that are judged although they are off by default.
+    #[schemars(with = "Vec<String>")]
+    pub enabled_rules: Vec<Spanned<String>>,
+    /// Whether a request is admitted, with a warning, or denied when a policy
+    /// fails.
+    pub on_fault: OnFault,
+    /// Whether the annotation `headlint.dev/ignore` silences denials too.
+    pub ignore_annotation_silences_denials: bool,
+    /// The namespaces whose objects are known; all, if empty. Counts from the
+    /// next start on.
+    pub namespaces: Vec<String>,
+    /// Kinds that are watched beside the usual ones. Counts from the next start
+    /// on.
+    pub optional_kinds: Vec<OptionalKind>,
+    /// Seconds after which the absence of another object counts.
+    pub grace_seconds: u32,
+    /// How long one policy may judge one object.
+    #[schemars(with = "u32", range(min = 1))]
+    pub evaluation_deadline_milliseconds: NonZeroU32,
+    /// Facts of the cluster. Count from the next start on.
+    pub cluster: Cluster,
+    /// How many requests are judged at once; eight for each processor, if it
+    /// isn't given. Counts from the next start on.
+    #[schemars(with = "Option<u16>", range(min = 1))]
+    pub concurrency: Option<NonZeroU16>,
+    /// How many requests may wait for their turn. Counts from the next start on.
+    pub queue: u16,
+    /// Findings that somebody has decided to live with.
+    pub exemptions: Vec<WrittenExemption>,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            enforcement: Enforcement::Warn,
+            rules: Vec::new(),
+            enabled_rules: Vec::new(),
+            on_fault: OnFault::Admit,
+            ignore_annotation_silences_denials: false,
+            namespaces: Vec::new(),
+            optional_kinds: Vec::new(),
+            grace_seconds: 60,
+            // A fifth of what the API server waits by default: other policies
+            // and neighbours want some of it too.
+            evaluation_deadline_milliseconds: const { NonZeroU32::new(2_000).expect("not zero") },
+            cluster: Cluster::default(),
+            concurrency: None,
+            queue: 512,
+            exemptions: Vec::new(),
+        }
+    }
+}
+
+/// Whether anything is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Enforcement {
+    /// All findings are warnings.
+    Warn,
+    /// Findings of the rules that are meant to be enforced deny.
+    Deny,
+}
+
+/// What is sent of a rule's findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleAction {
+    /// Warnings.
+    Warn,
+    /// A denial.
+    Deny,
+    /// Nothing.
+    None,
+}
+
+/// What happens to a request when a policy fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFault {
+    /// It is admitted, with a warning that says so.
+    Admit,
+    /// It is denied.
+    Deny,
+}
+
+/// A kind that is watched on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "they are Kubernetes' own names")]
+pub enum OptionalKind {
+    ConfigMap,
+    Ingress,
+}
+
+/// Facts of the cluster that its objects don't tell.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Cluster {
+    /// The DNS zone.
+    zone: String,
+    /// The minor version: 36 for Kubernetes 1.36.
+    kubernetes_minor: u32,
+    /// Whether Services can have addresses of both families; unknown, if it
+    /// isn't given.
+    dual_stack: Option<bool>,
+    /// Whether kube-apiserver runs with --enable-aggregator-routing.
+    aggregator_routing: bool,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        let ClusterProfile { zone, minor, dual_stack, aggregator_routing } =
+            ClusterProfile::default();
+        Self { zone, kubernetes_minor: minor, dual_stack, aggregator_routing }
+    }
+}
+
+impl From<Cluster> for ClusterProfile {
+    fn from(cluster: Cluster) -> Self {
+        Self {
+            zone: cluster.zone,
+            minor: cluster.kubernetes_minor,
+            dual_stack: cluster.dual_stack,
+            aggregator_routing: cluster.aggregator_routing,
+        }
+    }
+}
+
+/// A mapping from ids that keeps their places.
+fn rule_actions<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(Spanned<String>, RuleAction)>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Vec<(Spanned<String>, RuleAction)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a mapping from ids of rules to warn, deny or none")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(rule) = map.next_key()? {
+                entries.push((rule, map.next_value()?));
+            }
+            Ok(entries)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+    }
+
+    deserializer.deserialize_map(Entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        let path = "schema/headlint-webhook-config.v1.json";
+        let schema = schemars::schema_for!(Written);
+        let schema = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+            std::fs::write(path, &schema).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap();
+        assert_eq!(written, schema, "INSTA_UPDATE=always writes it anew");
+    }
+}
