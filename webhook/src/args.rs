@@ -75,6 +75,27 @@ pub struct ServeArgs {
     #[arg(long, value_name = "NAME", requires = "client_ca")]
     pub client_name: Vec<String>,
 
+    /// Without --tls-cert: the name of the Service that the API server dials. The webhook makes a
+    /// certificate for it, renews it, and writes the caBundle
+    #[arg(long, value_name = "NAME", default_value = "headlint", conflicts_with = "tls_cert")]
+    pub service: String,
+
+    /// The namespace of the Service, of the Secret with its certificate, and of the Deployment
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "headlint")]
+    pub namespace: String,
+
+    /// The Secret that keeps the certificate
+    #[arg(long, value_name = "NAME", default_value = "headlint-certificate")]
+    pub certificate_secret: String,
+
+    /// The ValidatingWebhookConfiguration that gets the caBundle
+    #[arg(long, value_name = "NAME", default_value = "headlint")]
+    pub webhook_configuration: String,
+
+    /// The Deployment that owns the Secret, so that it goes away with it
+    #[arg(long, value_name = "NAME")]
+    pub owner_deployment: Option<String>,
+
     /// The cluster to watch, if not that of the Pod or of $KUBECONFIG
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

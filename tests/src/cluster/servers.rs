@@ -110,7 +110,7 @@ pub(super) fn api_server(network: &Network, folder: &Path) -> Process {
     Process::start("kube-apiserver", &command, folder)
 }
 
-/// They find the API server when it is there.
+/// The API server must be ready.
 pub(super) fn controllers(folder: &Path) -> Process {
     let mut command = Command::new(program("kube-controller-manager"));
     command

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headlint_policies::engine::{Subject, Timing, Verdict};
+use headlint_policies::engine::{Engine, Limits, Subject, Timing, Verdict};
+use headlint_policies::evaluate::{RuleFilter, evaluate};
 use headlint_policies::finding::Severity;
 use headlint_policies::inventory::{Answer, Inventory};
 use headlint_webhook::context::{Context, Settings};
@@ -60,7 +61,14 @@ fn set(name: &str, service: &str) -> Value {
         "metadata": {
             "name": name, "namespace": "shop", "creationTimestamp": "2026-01-01T00:00:00Z",
         },
-        "spec": {"serviceName": service, "template": {"spec": {}}},
+        "spec": {
+            "serviceName": service,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "db", "image": "db:1"}]},
+            },
+        },
     })
 }
 
@@ -125,9 +133,47 @@ async fn an_object_that_just_came_has_its_grace_time() {
     until("an Event is there", || !api.events().is_empty()).await;
     api.put("statefulsets", set("new", "nowhere-else"));
     api.put("statefulsets", set("alone", "still-nowhere"));
-    let sets = || running.context.reviewable(|kind| kind == "StatefulSet");
-    until("the new one is known", || sets().len() == 3).await;
-    // The changed one is young again, and what was found of it stands so long.
-    until("a round has passed", || looking.pending.standing() == 1).await;
+    // One with less patience finds both, with as many rounds.
+    let elsewhere = Api::default();
+    let hasty = look(&elsewhere, &running.context, Missing, 1);
+    until("the hasty one finds both", || elsewhere.events().len() == 2).await;
+    until("the hasty one counts both", || hasty.pending.standing() == 2).await;
+    // What was found of the changed one stands until it is looked at again.
+    assert_eq!(looking.pending.standing(), 1);
     assert_eq!(api.events().len(), 1);
+}
+
+/// The built-in policies.
+struct Builtin(Engine);
+
+impl Judge for Builtin {
+    fn wants(&self, kind: &str) -> bool {
+        self.0.policies().iter().any(|policy| policy.wants(kind))
+    }
+
+    fn judge(
+        &self,
+        subject: &Arc<Subject>,
+        inventory: &Arc<dyn Inventory + Send + Sync>,
+    ) -> Vec<Verdict> {
+        let filter = RuleFilter::default();
+        let judged = evaluate(&self.0, &filter, subject, inventory, |_| true);
+        judged.into_iter().flat_map(|one| one.verdicts.unwrap()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_asks_for_the_raw_object_gets_it() {
+    let (api, running) = scene().await;
+    let engine = Engine::builtin(Limits::default(), 2, None).unwrap();
+    let looking = look(&api, &running.context, Builtin(engine), 1);
+    // The rule reads the images, to tell a set from the patch of one.
+    until("an Event is there", || !api.events().is_empty()).await;
+    until("it counts", || looking.pending.standing() == 1).await;
+    let calls = api.calls();
+    let asked = |call: &&String| call.contains("statefulsets?&fieldSelector=metadata.name");
+    assert!(calls.iter().any(|call| asked(&call)), "{calls:?}");
+    let events = api.events();
+    let reasons: Vec<_> = events.values().map(|event| event["reason"].clone()).collect();
+    assert_eq!(reasons, ["StatefulsetServiceMissing"]);
 }
