@@ -64,7 +64,9 @@ pub struct Lifetimes {
     pub serving: Duration,
     /// How long everything must have been unchanged before a certificate of a
     /// new authority is served, or a caBundle gets smaller: the time in which
-    /// every API server has taken in a new caBundle.
+    /// every API server has taken in a new caBundle. A change of authority takes
+    /// it twice, which must be well below a third of the time of a serving
+    /// certificate.
     pub settle: Duration,
 }
 

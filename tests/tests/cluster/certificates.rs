@@ -36,9 +36,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[(
 
 /// Short, but long enough that a busy machine renews in time.
 const LIFETIMES: Lifetimes = Lifetimes {
-    authority: Duration::from_secs(45),
-    serving: Duration::from_secs(15),
-    settle: Duration::from_secs(2),
+    authority: Duration::from_secs(54),
+    serving: Duration::from_secs(18),
+    settle: Duration::from_secs(1),
 };
 
 /// A webhook that admits everything, and closes each connection so that the API
