@@ -184,8 +184,8 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
-    let v4 = || <[u8; 4]>::try_from(bytes).ok().map(|four| std::net::IpAddr::from(four));
-    let v6 = || <[u8; 16]>::try_from(bytes).ok().map(|sixteen| std::net::IpAddr::from(sixteen));
+    let v4 = || <[u8; 4]>::try_from(bytes).ok().map(std::net::IpAddr::from);
+    let v6 = || <[u8; 16]>::try_from(bytes).ok().map(std::net::IpAddr::from);
     v4().or_else(v6).map(|address| address.to_string())
 }
 

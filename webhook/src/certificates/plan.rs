@@ -247,11 +247,9 @@ impl Plan<'_> {
     fn renewal(&self, serving: &Pair) -> Option<(Reason, Vec<String>)> {
         let signer = &self.material.signer.as_ref()?.authority;
         let own = serving.authority == *signer;
-        if !own && !(self.settled() && self.seen.carries(signer, self.now)) {
-            return None;
-        }
         if !own {
-            return Some((Reason::ServingOfOldAuthority, self.names.to_vec()));
+            let trusted = self.settled() && self.seen.carries(signer, self.now);
+            return trusted.then(|| (Reason::ServingOfOldAuthority, self.names.to_vec()));
         }
         if serving.validity.due() <= self.now {
             return Some((Reason::ServingDue, self.names.to_vec()));

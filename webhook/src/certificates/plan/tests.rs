@@ -220,7 +220,7 @@ fn a_ca_bundle_that_somebody_resets_is_repaired_at_once() {
     let leaf = pair(&a, 0);
     let of_another = signer(1);
     let one_of_two = Some(vec![
-        ("a".to_owned(), bundle(&[a.authority.clone()])),
+        ("a".to_owned(), bundle(std::slice::from_ref(&a.authority))),
         ("b".to_owned(), b"Cg==".to_vec()),
     ]);
     for (what, bundles, expected) in [
