@@ -8,10 +8,10 @@ mod exemption;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde_yaml::{DuplicateKeyPolicy, Error, Location};
+use serde_yaml::{DefaultMessageFormatter, DuplicateKeyPolicy, Error, MessageFormatter as _};
 
 pub use self::exemption::{Exemption, Exemptions, Labels, WrittenExemption};
-pub use serde_yaml::Spanned;
+pub use serde_yaml::{Location, Spanned};
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,11 +70,25 @@ fn problem(error: &Error) -> Problem {
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
             format!("{unexpected} can't stand here: it takes {expected}")
         }
+        Error::InvalidScalar { ty, .. } => match *ty {
+            "u16" => format!("a whole number from 0 to {} belongs here", u16::MAX),
+            "u32" => format!("a whole number from 0 to {} belongs here", u32::MAX),
+            "boolean" => "true or false belongs here".to_owned(),
+            ty => format!("a {ty} belongs here"),
+        },
+        Error::Unexpected { expected: "mapping start", .. } => {
+            "keys with their values belong here".to_owned()
+        }
+        Error::Unexpected { expected: "sequence start", .. } => "a list belongs here".to_owned(),
+        Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => {
+            "a single word belongs here".to_owned()
+        }
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key `{key}` is written twice")
         }
         Error::MultipleDocuments { .. } => "there is a second document: it takes one".to_owned(),
-        other => other.to_string(),
+        // Without the place, which it would tell again.
+        other => DefaultMessageFormatter.format_message(other).into_owned(),
     };
     Problem::at(location, message)
 }
@@ -96,6 +110,17 @@ pub fn nearest<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<
         .filter(|(similarity, _)| *similarity > SIMILAR)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// Checks that a number isn't zero.
+///
+/// # Errors
+/// The problem, in the words of the file.
+pub fn check_positive(number: &Spanned<impl Into<u64> + Copy>) -> Result<(), Problem> {
+    match number.value.into() {
+        0 => Err(Problem::at(number.referenced, "0 can't stand here: 1 is the least")),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that there is such a rule.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use headlint_policies::config::{self, Exemption, Exemptions, Problem, check_rule};
+use headlint_policies::config::{self, Exemption, Exemptions, Problem, check_positive, check_rule};
 use headlint_policies::engine::{Engine, Limits};
 use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::model::ClusterProfile;
@@ -84,13 +84,16 @@ impl Written {
             let line = good.lines().count().max(1);
             Problem { line: line as u64, column: 1, message: "it isn't UTF-8".to_owned() }
         })?;
-        config::read(text)
+        let written: Self = config::read(text)?;
+        check_positive(&written.evaluation_deadline_milliseconds)?;
+        written.concurrency.as_ref().map_or(Ok(()), check_positive)?;
+        Ok(written)
     }
 
     /// What one evaluation may spend.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits::within(Duration::from_millis(self.evaluation_deadline_milliseconds.get().into()))
+        Limits::within(Duration::from_millis(self.evaluation_deadline_milliseconds.value.into()))
             .in_slices()
     }
 
@@ -103,7 +106,7 @@ impl Written {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let default = processors * FOR_EACH_PROCESSOR;
         Capacity {
-            running: self.concurrency.map_or(default, |number| usize::from(number.get())),
+            running: self.concurrency.as_ref().map_or(default, |number| usize::from(number.value)),
             queued: usize::from(self.queue),
         }
     }

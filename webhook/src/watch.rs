@@ -90,7 +90,10 @@ impl Contents {
     pub fn read(&self, path: &Path) -> io::Result<&[u8]> {
         match self.0.get(path) {
             Some(Ok(bytes)) => Ok(bytes),
-            Some(Err(error)) => Err(error.kind().into()),
+            Some(Err(error)) => Err(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => error.kind().into(),
+            }),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }

@@ -69,7 +69,6 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         "exemptions:\n  - reason: x\n    labelSelector: {matchExpressions: [{key: a, operator: Is}]}",
         "enforcement: warn\n---\nenforcement: deny",
         "enforcement: 'warn",
-        "\tenforcement: warn",
         "- enforcement",
         "just a text",
     ];

@@ -2,9 +2,8 @@
 //! is also what the schema says.
 
 use std::fmt;
-use std::num::{NonZeroU16, NonZeroU32};
 
-use headlint_policies::config::{Spanned, WrittenExemption};
+use headlint_policies::config::{Location, Spanned, WrittenExemption};
 use headlint_policies::model::ClusterProfile;
 use schemars::JsonSchema;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -38,13 +37,13 @@ pub struct Written {
     pub grace_seconds: u32,
     /// How long one policy may judge one object.
     #[schemars(with = "u32", range(min = 1))]
-    pub evaluation_deadline_milliseconds: NonZeroU32,
+    pub evaluation_deadline_milliseconds: Spanned<u32>,
     /// Facts of the cluster. Count from the next start on.
     pub cluster: Cluster,
     /// How many requests are judged at once; eight for each processor, if it
     /// isn't given. Counts from the next start on.
     #[schemars(with = "Option<u16>", range(min = 1))]
-    pub concurrency: Option<NonZeroU16>,
+    pub concurrency: Option<Spanned<u16>>,
     /// How many requests may wait for their turn. Counts from the next start on.
     pub queue: u16,
     /// Findings that somebody has decided to live with.
@@ -64,7 +63,11 @@ impl Default for Written {
             grace_seconds: 60,
             // A fifth of what the API server waits by default: other policies
             // and neighbours want some of it too.
-            evaluation_deadline_milliseconds: const { NonZeroU32::new(2_000).expect("not zero") },
+            evaluation_deadline_milliseconds: Spanned::new(
+                2_000,
+                Location::UNKNOWN,
+                Location::UNKNOWN,
+            ),
             cluster: Cluster::default(),
             concurrency: None,
             queue: 512,

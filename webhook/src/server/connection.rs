@@ -11,7 +11,6 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::response::Response;
-use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -104,11 +103,18 @@ impl Server {
                 },
             }
         }
-        // What the kernel has accepted would be reset with the listener.
-        while let Some(Ok((stream, slot))) = accept(&listener, &slots).now_or_never() {
-            connections.spawn(connection(stream, slot, Arc::clone(&shared)));
+        // What the kernel has accepted would be reset with the listener. Asked
+        // of the system, for the runtime learns of it later.
+        if let Ok(waiting) = listener.into_std() {
+            while let Ok((stream, _)) = waiting.accept() {
+                let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { break };
+                let stream =
+                    stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                if let Ok(stream) = stream {
+                    connections.spawn(connection(stream, slot, Arc::clone(&shared)));
+                }
+            }
         }
-        drop(listener);
         let all = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(bound, all).await;
         let cut = connections.len();
@@ -284,6 +290,8 @@ impl Drop for Counted<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]

@@ -137,7 +137,7 @@ async fn judge(door: &Door, request: Request, arrival: Instant) -> Result<Reply,
     let due = deadline(arrival, request.uri().query());
     let place = door.turns.enter()?;
     check_head(&request)?;
-    let body = read(request.into_body(), due.min(arrival + door.patience.body)).await?;
+    let body = read(request.into_body(), due, arrival + door.patience.body).await?;
     let turn = door.turns.turn(&place, due).await?;
     let _running = Running::start(&door.metrics);
     // A panic would take the connection with it, and all other requests on it.
@@ -176,8 +176,8 @@ fn check_head(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-async fn read(body: Body, due: Instant) -> Result<Bytes, Refusal> {
-    match timeout_at(due, axum::body::to_bytes(body, BODY_LIMIT)).await {
+async fn read(body: Body, due: Instant, patience: Instant) -> Result<Bytes, Refusal> {
+    match timeout_at(due.min(patience), axum::body::to_bytes(body, BODY_LIMIT)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.source().is_some_and(|it| it.is::<LengthLimitError>()) => {
             Err(too_long())
@@ -185,6 +185,10 @@ async fn read(body: Body, due: Instant) -> Result<Bytes, Refusal> {
         Ok(Err(error)) => Err(Refusal::malformed(
             StatusCode::BAD_REQUEST,
             format!("the body can't be read: {error}"),
+        )),
+        Err(_) if due < patience => Err(Refusal::shed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "its body wasn't there when the answer was due",
         )),
         Err(_) => Err(Refusal::malformed(
             StatusCode::REQUEST_TIMEOUT,

@@ -87,7 +87,7 @@ async fn a_process_gets_ready_serves_tells_of_itself_and_ends() {
 
     metrics.request("Service", "CREATE", headlint_webhook::metrics::Verdict::Denied);
     metrics.request("Gadget", "PATCH", headlint_webhook::metrics::Verdict::Allowed);
-    metrics.kind("Pod").objects(3);
+    metrics.kind("Pod").status(3, 1, None, None);
     let scraped = get(operations, "/metrics").await;
     assert_eq!(scraped.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     let parsed = parse_prometheus(&scraped.body).expect("Prometheus can read it");

@@ -137,7 +137,8 @@ async fn what_takes_longer_than_the_api_server_waits_is_given_up_before() {
     let mut client = running.http2().await;
     let judged = client.post("/validate?timeout=1ms", "{}").await.unwrap();
     assert_eq!(judged.status, StatusCode::SERVICE_UNAVAILABLE);
-    insta::assert_snapshot!(judged.body, @"headlint can't judge this request: judging it took until the answer was due");
+    assert!(judged.body.starts_with("headlint can't judge this request: "), "{}", judged.body);
+    assert!(judged.body.ends_with("due"), "{}", judged.body);
 
     // One that waits for its turn.
     let mut other = running.http2().await;
@@ -145,7 +146,7 @@ async fn what_takes_longer_than_the_api_server_waits_is_given_up_before() {
     until(|| running.metrics.running.get() == 1).await;
     let waited = client.post("/validate?timeout=1ms", "{}").await.unwrap();
     assert_eq!(waited.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(waited.body.contains("turn"), "{}", waited.body);
+    assert!(waited.body.starts_with("headlint can't judge this request: "), "{}", waited.body);
 
     permits.add_permits(1);
     assert_eq!(held.await.unwrap().unwrap().status, StatusCode::OK);
