@@ -57,7 +57,7 @@ mod tests {
     fn every_error_has_its_words_and_a_remedy() {
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
         let threads = rayon::ThreadPoolBuilder::new().spawn_handler(|_| Err(denied()));
-        let threads = threads.num_threads(1).build().err().expect("threads are denied");
+        let threads = threads.num_threads(1).build().expect_err("threads are denied");
         let errors = [
             Error::UnknownRule { rule: "slector".to_owned(), nearest: Some("selector".to_owned()) },
             Error::UnknownRule { rule: "x".to_owned(), nearest: None },

@@ -8,10 +8,10 @@ mod exemption;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::{DuplicateKeyPolicy, Error, Location};
+use serde_yaml::{DuplicateKeyPolicy, Error, Location};
 
 pub use self::exemption::{Exemption, Exemptions, Labels, WrittenExemption};
-pub use serde_saphyr::Spanned;
+pub use serde_yaml::Spanned;
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +45,11 @@ impl fmt::Display for Problem {
 /// # Errors
 /// The first thing that isn't as `T` wants it.
 pub fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, Problem> {
-    let options = serde_saphyr::options! {
+    let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,
     };
-    let read: Result<Option<T>, Error> = serde_saphyr::from_str_with_options(text, options);
+    let read: Result<Option<T>, Error> = serde_yaml::from_str_with_options(text, options);
     match read {
         Ok(written) => Ok(written.unwrap_or_default()),
         Err(error) => Err(problem(&error)),

@@ -51,9 +51,11 @@ fn judge(old: &str, new: &str, options: &Options, wanted: impl Fn(Operation) -> 
     let mut read = |name: &str, text: &str| read(name, text, options, &mut report.errors);
     let (mut old, mut new) = (read("old.yaml", old), read("new.yaml", new));
     let knowledge = Knowledge { complete: options.complete, ..Knowledge::default() };
-    let snapshot = Snapshot::build(new.iter().map(|(projected, _)| &**projected), knowledge);
+    let snapshot = Snapshot::build(new.iter().map(|item| Arc::clone(&item.0)), knowledge);
     for (projected, _) in old.iter_mut().chain(&mut new) {
-        snapshot.situate(&mut Arc::make_mut(projected).object);
+        if let Some(object) = snapshot.situated(&projected.object) {
+            Arc::make_mut(projected).object = object;
+        }
     }
     let snapshot: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
 

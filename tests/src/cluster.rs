@@ -48,10 +48,9 @@ pub use self::wait::until;
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
 /// A control plane that runs until it is dropped.
-#[derive(Debug)]
 pub struct Cluster {
     // Dropped in this order.
-    controllers: Process,
+    controllers: Option<Process>,
     api_server: Option<Process>,
     etcd: Process,
     client: Client,
@@ -76,12 +75,11 @@ impl Cluster {
         servers::prepare(&network, &authority, folder.path());
         let etcd = servers::etcd(&network, folder.path());
         let api_server = servers::api_server(&network, folder.path());
-        let controllers = servers::controllers(folder.path());
         let runtime = Runtime::new().expect("a runtime");
         let client = client(&runtime, &folder.path().join(servers::KUBECONFIG));
         let namespaces = AtomicU32::new(0);
         let mut cluster = Self {
-            controllers,
+            controllers: None,
             api_server: Some(api_server),
             etcd,
             client,
@@ -92,14 +90,15 @@ impl Cluster {
             folder,
         };
         cluster.until_ready();
+        // They don't wait for long.
+        cluster.controllers = Some(servers::controllers(cluster.folder()));
         cluster
     }
 
     fn until_ready(&mut self) {
         until("the API server to be ready", || {
-            for server in [&mut self.etcd, &mut self.controllers].into_iter().chain(&mut self.api_server) {
-                server.assert_running();
-            }
+            let started = self.api_server.iter_mut().chain(&mut self.controllers);
+            started.chain([&mut self.etcd]).for_each(Process::assert_running);
             // `default` is made by the API server itself, a moment later.
             self.get("/readyz").and_then(|_| self.get("/api/v1/namespaces/default")).ok()
         });
@@ -158,7 +157,13 @@ impl Cluster {
     ///
     /// # Panics
     /// When the API server refuses that.
-    pub fn register_webhook(&self, name: &str, client_config: &Value, rules: &Value, condition: &str) {
+    pub fn register_webhook(
+        &self,
+        name: &str,
+        client_config: &Value,
+        rules: &Value,
+        condition: &str,
+    ) {
         let webhook = json!({
             "name": format!("{name}.headlint.dev"),
             "clientConfig": client_config,

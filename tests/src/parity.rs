@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
 use headlint_policies::manifest::{Source, load};
-use hyper::{Method, Request};
+use hyper::Request;
 use kube::Client;
 use kube::discovery::{ApiResource, Discovery, Scope};
 use serde_json::{Value, json};
@@ -63,8 +63,10 @@ pub struct Recorded {
 #[must_use]
 pub fn record(cluster: &Cluster) -> Vec<Recorded> {
     let read: Vec<_> = cases::all().into_iter().map(|case| (objects(&case), case)).collect();
-    let namespaces: BTreeSet<_> =
-        read.iter().flat_map(|(objects, case)| objects.iter().map(|o| namespace(o, case))).collect();
+    let namespaces: BTreeSet<_> = read
+        .iter()
+        .flat_map(|(objects, case)| objects.iter().map(|o| namespace(o, case)))
+        .collect();
     for namespace in namespaces {
         cluster.ensure_namespace(&namespace);
     }
@@ -138,7 +140,8 @@ impl Recorder {
         until("the recorder to be asked", || {
             asked += 1;
             let user = format!("{USER}probe-{asked}");
-            let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}});
+            let object =
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}});
             let fate = cluster.block_on(recorder.send(user, &object, "default".to_owned()));
             matches!(fate, Fate::Reviewed(_)).then_some(())
         });

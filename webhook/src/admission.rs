@@ -14,22 +14,26 @@ mod judge;
 mod request;
 mod response;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use headlint_policies::inventory::Live;
+use headlint_policies::engine::{Patience, Subject, Verdict};
+use headlint_policies::evaluate::Question;
+use headlint_policies::inventory::{Inventory, Live};
 use tracing::{debug, info};
 
-use self::action::{Decision, decide};
+use self::action::{Decision, decide, is_sent};
 use self::asking::{Asker, Suspensions};
 use self::judge::{Event, Judged, Reviewed, Told, judge};
 use self::request::{Asked, Malformed, Request, parse};
 use self::response::Answer;
 use crate::config::OnFault;
-use crate::metrics::{Metrics, Verdict};
+use crate::metrics::{self, Metrics};
+use crate::pending::Judge;
 use crate::runtime::Runtime;
 use crate::server::Reply;
 
@@ -44,11 +48,7 @@ pub struct Admission {
 impl Admission {
     /// With what is configured at the moment of a request, and what is known
     /// then.
-    pub fn new(
-        runtime: Arc<ArcSwap<Runtime>>,
-        context: Arc<Live>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(runtime: Arc<ArcSwap<Runtime>>, context: Arc<Live>, metrics: Arc<Metrics>) -> Self {
         Self { runtime, context, metrics, suspensions: Suspensions::default() }
     }
 
@@ -58,7 +58,7 @@ impl Admission {
         match self.answer(&body).await {
             Ok(reply) => reply,
             Err(malformed) => {
-                self.metrics.request("", "", Verdict::Malformed);
+                self.metrics.request("", "", metrics::Verdict::Malformed);
                 debug!(%malformed, "malformed request");
                 Reply::text(StatusCode::BAD_REQUEST, malformed.to_string())
             }
@@ -70,7 +70,7 @@ impl Admission {
         let about = About::of(&request);
         let Some(event) = event(request)? else {
             let answer = about.declined();
-            self.metrics.request(&about.kind, &about.operation, Verdict::Allowed);
+            self.metrics.request(&about.kind, &about.operation, metrics::Verdict::Allowed);
             return Ok(Reply::json(answer.body(&about.uid)));
         };
         let runtime = self.runtime.load_full();
@@ -85,14 +85,37 @@ impl Admission {
         self.metrics.left_out(judged.left_out);
         let answer = answer(&runtime, &event, &judged);
         let verdict = match (&*answer.denials, &*answer.warnings, &*judged.failed) {
-            ([], _, [_, ..]) => Verdict::Fault,
-            ([_, ..], ..) => Verdict::Denied,
-            ([], [_, ..], []) => Verdict::Warned,
-            ([], [], []) => Verdict::Allowed,
+            ([], _, [_, ..]) => metrics::Verdict::Fault,
+            ([_, ..], ..) => metrics::Verdict::Denied,
+            ([], [_, ..], []) => metrics::Verdict::Warned,
+            ([], [], []) => metrics::Verdict::Allowed,
         };
         self.metrics.request(&about.kind, &about.operation, verdict);
         about.log(&answer);
         Ok(Reply::json(answer.body(&about.uid)))
+    }
+}
+
+impl Judge for Admission {
+    fn wants(&self, kind: &str) -> bool {
+        self.runtime.load().engine().policies().iter().any(|policy| policy.wants(kind))
+    }
+
+    fn judge(
+        &self,
+        subject: &Arc<Subject>,
+        inventory: &Arc<dyn Inventory + Send + Sync>,
+    ) -> Vec<Verdict> {
+        let runtime = self.runtime.load_full();
+        let question = Question::new(runtime.rules(), subject, inventory);
+        let mut verdicts = Vec::new();
+        for policy in question.policies(runtime.engine()) {
+            let judgement = question.ask(policy, Patience::Deadline);
+            self.metrics.evaluation(&judgement);
+            let told = judgement.verdicts.unwrap_or_default().into_iter();
+            verdicts.extend(told.filter(|verdict| is_sent(&runtime, policy, subject, verdict)));
+        }
+        verdicts
     }
 }
 
@@ -119,8 +142,8 @@ fn answer(runtime: &Runtime, event: &Event, judged: &Judged<'_>) -> Answer {
     let mut told: Vec<_> = judged.told.iter().collect();
     told.sort_by_key(|one| {
         let verdict = &one.verdict;
-        let about = one.about.as_ref().map(|object| &object.meta().object_ref);
-        (std::cmp::Reverse(verdict.severity), about, &verdict.rule, verdict.path.clone())
+        let object = &one.subject.projected().meta().object_ref;
+        (Reverse(verdict.severity), one.related, object, &verdict.rule, verdict.path.clone())
     });
     for one in told {
         match decide(runtime, event, one) {
@@ -151,9 +174,9 @@ fn answer(runtime: &Runtime, event: &Event, judged: &Judged<'_>) -> Answer {
 /// The rule first, as whoever looks for it does.
 fn text(told: &Told<'_>) -> String {
     let verdict = &told.verdict;
-    let about = match &told.about {
-        Some(object) => format!("{}: ", object.meta().object_ref),
-        None => String::new(),
+    let about = match told.related {
+        true => format!("{}: ", told.subject.projected().meta().object_ref),
+        false => String::new(),
     };
     format!("{}: {about}{} [{}]; {}", verdict.rule, verdict.what, verdict.path, verdict.help)
 }

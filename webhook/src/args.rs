@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::logging::Format;
 
@@ -74,6 +75,27 @@ pub struct ServeArgs {
     #[arg(long, value_name = "NAME", requires = "client_ca")]
     pub client_name: Vec<String>,
 
+    /// Without --tls-cert: the name of the Service that the API server dials. The webhook makes a
+    /// certificate for it, renews it, and writes the caBundle
+    #[arg(long, value_name = "NAME", default_value = "headlint", conflicts_with = "tls_cert")]
+    pub service: String,
+
+    /// The namespace of the Service, of the Secret with its certificate, and of the Deployment
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "headlint")]
+    pub namespace: String,
+
+    /// The Secret that keeps the certificate
+    #[arg(long, value_name = "NAME", default_value = "headlint-certificate")]
+    pub certificate_secret: String,
+
+    /// The ValidatingWebhookConfiguration that gets the caBundle
+    #[arg(long, value_name = "NAME", default_value = "headlint")]
+    pub webhook_configuration: String,
+
+    /// The Deployment that owns the Secret, so that it goes away with it
+    #[arg(long, value_name = "NAME")]
+    pub owner_deployment: Option<String>,
+
     /// The cluster to watch, if not that of the Pod or of $KUBECONFIG
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -83,7 +105,7 @@ pub struct ServeArgs {
     pub log_format: Format,
 
     /// What is logged: error, warn, info, debug, trace, or a list such as headlint_webhook=debug
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log_level: String,
 
     /// How long to go on after SIGTERM while not ready, so that nobody sends anything more
@@ -105,4 +127,10 @@ pub struct CheckConfigArgs {
     /// Load all *.wasm in this folder beside the built-in policies
     #[arg(long, value_name = "DIR")]
     pub policy_dir: Option<PathBuf>,
+}
+
+/// # Errors
+/// What tracing says of a filter that it can't read.
+fn level(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }

@@ -4,9 +4,9 @@
 //! Its shape is `schema/headlint-webhook-config.v1.json`; a test keeps the two
 //! equal.
 
-mod actions;
 mod written;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,21 +17,22 @@ use headlint_policies::model::ClusterProfile;
 use headlint_policies::raw;
 use jiff::civil::Date;
 
-pub use self::actions::{Actions, Sent};
 pub use self::written::{Enforcement, OnFault, OptionalKind, RuleAction, Written};
 use crate::server::Capacity;
 
 /// The configuration, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// What is sent of which rule's findings.
-    pub actions: Actions,
+    /// Whether rules that are meant to be enforced deny.
+    pub enforcement: Enforcement,
+    /// What is sent of the findings of single rules; it goes before the rest.
+    pub rules: BTreeMap<String, RuleAction>,
     /// Which rules are judged.
-    pub rules: RuleFilter,
+    pub filter: RuleFilter,
     /// What happens to a request when a policy fails.
     pub on_fault: OnFault,
     /// Whether the annotation `headlint.dev/ignore` silences denials too.
-    pub ignore_silences_denials: bool,
+    pub ignore_annotation_silences_denials: bool,
     /// The namespaces whose objects are known; all, if empty.
     pub namespaces: Vec<String>,
     /// Kinds that are watched beside the usual ones.
@@ -113,20 +114,21 @@ impl Written {
     /// The first thing that is wrong with it.
     pub fn resolve(self, engine: &Engine) -> Result<Config, Problem> {
         let (limits, capacity) = (self.limits(), self.capacity());
-        let rules = engine.rules();
-        let ids: Vec<_> = rules.iter().map(|(_, rule)| rule.id.as_str()).collect();
+        let known = engine.rules();
+        let ids: Vec<_> = known.iter().map(|(_, rule)| rule.id.as_str()).collect();
         for rule in self.rules.iter().map(|(rule, _)| rule).chain(&self.enabled_rules) {
             check_rule(rule, &ids)?;
         }
         let exemptions: Result<Vec<_>, _> =
             self.exemptions.into_iter().map(|written| Exemption::resolve(written, &ids)).collect();
         let enable = self.enabled_rules.into_iter().map(|rule| rule.value).collect();
-        let overrides = self.rules.into_iter().map(|(rule, action)| (rule.value, action));
+        let rules = self.rules.into_iter().map(|(rule, action)| (rule.value, action));
         Ok(Config {
-            actions: Actions::new(engine, self.enforcement, overrides),
-            rules: RuleFilter { enable, ..RuleFilter::default() },
+            enforcement: self.enforcement,
+            rules: rules.collect(),
+            filter: RuleFilter { enable, ..RuleFilter::default() },
             on_fault: self.on_fault,
-            ignore_silences_denials: self.ignore_annotation_silences_denials,
+            ignore_annotation_silences_denials: self.ignore_annotation_silences_denials,
             namespaces: self.namespaces,
             optional_kinds: self.optional_kinds,
             grace: Duration::from_secs(self.grace_seconds.into()),
@@ -145,12 +147,12 @@ impl Config {
         let mut notices = Vec::new();
         for (policy, rule) in engine.rules() {
             let id = &rule.id;
-            let Some(action) = self.actions.chosen(id) else { continue };
+            let Some(action) = self.rules.get(id) else { continue };
             if policy == raw::POLICY {
                 notices.push(format!(
                     "{id}: judges the text of a manifest, which no webhook sees: only `headlint lint` reports it"
                 ));
-            } else if action == RuleAction::Deny && rule.heals_later {
+            } else if *action == RuleAction::Deny && rule.heals_later {
                 notices.push(format!(
                     "{id}: denies what an object that is applied later would heal: the order of application matters now"
                 ));

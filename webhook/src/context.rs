@@ -62,6 +62,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use self::arrival::Arrival;
 pub use self::client::{ConnectError, connect};
+pub(crate) use self::kinds::resource;
 pub use self::ledger::Reviewable;
 use self::watch::Watch;
 

@@ -12,12 +12,16 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod admission;
 pub mod args;
+pub mod certificates;
 pub mod config;
 pub mod context;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod pending;
+mod reviewer;
 pub mod runtime;
 pub mod serve;
 pub mod server;
@@ -31,6 +35,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, CheckConfigArgs, Command, ServeArgs};
+pub use crate::reviewer::reviewer;
 use crate::serve::{Process, Shared, terminated};
 use crate::server::Reviewer;
 
@@ -88,12 +93,4 @@ fn print(output: &mut dyn Write, what: &str, lines: Vec<String>) -> std::io::Res
         writeln!(output, "{what}: {line}")?;
     }
     output.flush()
-}
-
-/// What judges requests.
-///
-/// # Errors
-/// Always, until admission is part of this crate.
-pub async fn reviewer(_: &Shared) -> anyhow::Result<Reviewer> {
-    anyhow::bail!("this build can't judge: it has no admission")
 }

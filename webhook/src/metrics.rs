@@ -4,10 +4,14 @@
 //! Counting allocates nothing: labels are static, and what belongs to a policy
 //! or a kind is a handle that its owner keeps.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use headlint_policies::engine::Cost;
+use headlint_policies::evaluate::Judgement;
 use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -57,8 +61,8 @@ const KINDS: [&str; 18] = [
     "StatefulSet",
 ];
 
-/// The label value of a request that wasn't read so far.
-pub const UNREAD: &str = "unread";
+/// The label value of what wasn't read.
+const UNREAD: &str = "unread";
 
 /// How a request was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -189,8 +193,7 @@ pub struct Metrics {
     pub connections: Gauge,
     /// TLS handshakes that failed or took too long.
     pub handshake_failures: Counter,
-    /// Related objects that a review left out, for there were too many.
-    pub related_omitted: Counter,
+    related_omitted: Counter,
     /// Findings that rest on an object's absence and still stand after the
     /// grace time.
     pub pending_findings: Gauge,
@@ -200,6 +203,8 @@ pub struct Metrics {
     pub generation: Gauge,
     reload_success: Family<SourceLabels, Gauge>,
     reload_time: Family<SourceLabels, Real>,
+    /// Handles of the policies in use, by name.
+    meters: ArcSwap<HashMap<String, PolicyMeter>>,
     evaluations: Family<PolicyLabels, Counter>,
     evaluation_seconds: Histograms,
     faults: Family<PolicyLabels, Counter>,
@@ -214,7 +219,7 @@ pub struct Metrics {
 
 /// The metrics of one policy.
 #[derive(Clone, Debug)]
-pub struct PolicyMeter {
+struct PolicyMeter {
     evaluations: Counter,
     seconds: Histogram,
     faults: Counter,
@@ -256,6 +261,7 @@ impl Metrics {
             generation: Gauge::default(),
             reload_success: Family::default(),
             reload_time: Family::default(),
+            meters: ArcSwap::default(),
             evaluations: Family::default(),
             evaluation_seconds: Family::new_with_constructor(evaluation_histogram),
             faults: Family::default(),
@@ -389,11 +395,12 @@ impl Metrics {
         );
     }
 
-    /// Counts a request of `kind` (such as `Service`, or [`UNREAD`]) and
-    /// `operation` (as the API server spells it).
+    /// Counts a request of `kind` (such as `Service`) and
+    /// `operation` (as the API server spells it); empty, if it wasn't read so
+    /// far.
     pub fn request(&self, kind: &str, operation: &str, verdict: Verdict) {
         let known = KINDS.iter().find(|known| **known == kind).copied();
-        let kind = known.unwrap_or(if kind == UNREAD { UNREAD } else { "other" });
+        let kind = known.unwrap_or(if kind.is_empty() { UNREAD } else { "other" });
         let operation = match operation {
             "CREATE" => "CREATE",
             "UPDATE" => "UPDATE",
@@ -414,9 +421,28 @@ impl Metrics {
         }
     }
 
-    /// The handle of a policy.
-    #[must_use]
-    pub fn policy(&self, name: &str) -> PolicyMeter {
+    /// Makes handles for the policies that are in use from now on.
+    pub fn policies<'n>(&self, names: impl Iterator<Item = &'n str>) {
+        let meters = names.map(|name| (name.to_owned(), self.policy(name))).collect();
+        self.meters.store(Arc::new(meters));
+    }
+
+    /// Notes that a policy was asked.
+    pub fn evaluation(&self, judgement: &Judgement<'_>) {
+        let (name, failed) = (judgement.policy.name(), judgement.verdicts.is_err());
+        match self.meters.load().get(name) {
+            Some(meter) => meter.evaluated(&judgement.cost, failed),
+            // A policy that was taken out of use during the request.
+            None => self.policy(name).evaluated(&judgement.cost, failed),
+        }
+    }
+
+    /// Notes related objects that a review left out.
+    pub fn left_out(&self, count: usize) {
+        self.related_omitted.inc_by(count as u64);
+    }
+
+    fn policy(&self, name: &str) -> PolicyMeter {
         let labels = PolicyLabels { policy: name.to_owned() };
         PolicyMeter {
             evaluations: self.evaluations.get_or_create_owned(&labels),
@@ -465,8 +491,7 @@ impl Metrics {
 }
 
 impl PolicyMeter {
-    /// Notes one evaluation.
-    pub fn evaluated(&self, cost: &Cost, failed: bool) {
+    fn evaluated(&self, cost: &Cost, failed: bool) {
         self.evaluations.inc();
         self.seconds.observe(cost.time.as_secs_f64());
         if failed {
@@ -478,30 +503,29 @@ impl PolicyMeter {
 }
 
 impl KindMeter {
-    /// So many objects are known, as of now.
-    pub fn objects(&self, count: usize) {
-        self.objects.set(i64::try_from(count).unwrap_or(i64::MAX));
-        self.heard();
-    }
-
-    /// The API server said something.
-    pub fn heard(&self) {
-        self.event_time.set(now());
-    }
-
-    /// The watch had to be started again.
-    pub fn restarted(&self) {
-        self.restarts.inc();
-    }
-
-    /// Why look-ups answer *unknown*; none when they don't.
-    pub fn unknown(&self, reason: Option<Unknown>) {
-        self.forbidden.set(i64::from(reason == Some(Unknown::Forbidden)));
-        self.down.set(i64::from(reason == Some(Unknown::Down)));
+    /// So many objects are known, after so many restarts of the watch; the API
+    /// server last spoke of them at this time, if ever. Look-ups answer
+    /// *unknown* for a reason, or they don't.
+    pub fn status(
+        &self,
+        objects: usize,
+        restarts: u64,
+        heard: Option<SystemTime>,
+        unknown: Option<Unknown>,
+    ) {
+        self.objects.set(i64::try_from(objects).unwrap_or(i64::MAX));
+        self.restarts.inner().store(restarts, Ordering::Relaxed);
+        self.event_time.set(heard.map_or(0.0, since_epoch));
+        self.forbidden.set(i64::from(unknown == Some(Unknown::Forbidden)));
+        self.down.set(i64::from(unknown == Some(Unknown::Down)));
     }
 }
 
 /// Seconds since 1970.
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
+    since_epoch(SystemTime::now())
+}
+
+fn since_epoch(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
 }

@@ -6,40 +6,54 @@
 //! policies ────┘     └ what is bad keeps the last good one serving
 //! ```
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use headlint_policies::engine::{Engine, EngineError, Limits, cache_folder};
+use headlint_policies::engine::{Engine, EngineError, Limits, Policy, cache_folder};
+use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::finding::Fault;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::config::{Config, ConfigError, Notice, Written, in_file};
-use crate::metrics::{Metrics, PolicyMeter, Source};
+use crate::metrics::{Metrics, Source};
 use crate::watch::{Contents, Watched};
 
 /// What a request is judged by. It takes one of these at its start, and uses it
 /// to its end.
 #[derive(Debug)]
 pub struct Runtime {
-    /// The policies.
-    pub engine: Arc<Engine>,
-    /// The configuration.
-    pub config: Config,
-    /// Counts from 1.
-    pub generation: u64,
-    meters: HashMap<String, PolicyMeter>,
+    engine: Arc<Engine>,
+    config: Config,
+    generation: u64,
 }
 
 impl Runtime {
-    /// The metrics of one of its policies.
+    /// The policies.
     #[must_use]
-    pub fn meter(&self, policy: &str) -> Option<&PolicyMeter> {
-        self.meters.get(policy)
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Which rules are judged.
+    #[must_use]
+    pub fn rules(&self) -> &RuleFilter {
+        &self.config.filter
+    }
+
+    /// How many were put into use before it, and itself.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 }
 
@@ -202,10 +216,9 @@ impl Loader {
     ) -> Result<Runtime, LoadError> {
         let path = self.config_file.clone().unwrap_or_default();
         let config = written.resolve(&engine).map_err(in_file(&path))?;
-        let meter = |name: &str| (name.to_owned(), self.metrics.policy(name));
-        let meters = engine.policies().iter().map(|policy| meter(policy.name())).collect();
+        self.metrics.policies(engine.policies().iter().map(Policy::name));
         self.metrics.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
-        Ok(Runtime { engine, config, generation, meters })
+        Ok(Runtime { engine, config, generation })
     }
 }
 

@@ -16,8 +16,8 @@ use crate::health::Gates;
 use crate::metrics::{Metrics, Source};
 use crate::runtime::{self, Live, Loader};
 use crate::server::{Door, Patience, Reviewer, Server, Turns, operations, validate};
-use crate::tls::{Acceptor, ClientFiles, KeyFiles, Serving, TlsError};
-use crate::watch::{Contents, INTERVAL, Watched};
+use crate::tls::{Acceptor, ClientFiles, Kept, KeyFiles, Serving, TlsError};
+use crate::watch::INTERVAL;
 
 /// Where the process is on its way to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Process {
         keep_certificates(&args, &metrics, &serving, &acceptor)?;
         tokio::spawn(runtime::keep_loading(loader, Arc::clone(&live), INTERVAL));
 
-        let turns = Turns::new(live.load().config.capacity);
+        let turns = Turns::new(live.load().config().capacity);
         let door = Door {
             reviewer,
             turns: Arc::clone(&turns),
@@ -183,7 +183,7 @@ async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
 fn refresh(metrics: &Metrics, turns: &Turns, live: &Live) {
     metrics.queued.set(i64::try_from(turns.waiting()).unwrap_or(i64::MAX));
     let runtime = live.load();
-    let (exemptions, today) = (&runtime.config.exemptions, runtime::today());
+    let (exemptions, today) = (&runtime.config().exemptions, runtime::today());
     let expired = exemptions.iter().filter(|one| one.is_expired(today)).count();
     metrics.exemptions(exemptions.iter().map(|one| (one.reason(), one.uses())), expired);
 }
@@ -194,59 +194,18 @@ fn keep_certificates(
     metrics: &Arc<Metrics>,
     serving: &Arc<Serving>,
     acceptor: &Arc<Acceptor>,
-) -> anyhow::Result<()> {
+) -> Result<(), TlsError> {
+    let metrics = || Arc::clone(metrics);
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
         let files = KeyFiles { certificate: certificate.clone(), key: key.clone() };
-        let watched = files.watched();
-        let serving = Arc::clone(serving);
-        let install = move |contents: &Contents| files.install(contents, &serving);
-        keep(watched, Source::Certificate, metrics, install)?;
+        let kept = Kept::certificate(files, Arc::clone(serving), metrics())?;
+        tokio::spawn(kept.keep(INTERVAL));
     }
     if let Some(authorities) = &args.client_ca {
-        let files =
-            ClientFiles { authorities: authorities.clone(), names: args.client_name.clone() };
-        let watched = files.watched();
-        let acceptor = Arc::clone(acceptor);
-        let install = move |contents: &Contents| files.install(contents, &acceptor);
-        keep(watched, Source::ClientCa, metrics, install)?;
+        let names = args.client_name.clone();
+        let files = ClientFiles { authorities: authorities.clone(), names };
+        let kept = Kept::clients(files, Arc::clone(acceptor), metrics())?;
+        tokio::spawn(kept.keep(INTERVAL));
     }
     Ok(())
-}
-
-fn keep(
-    mut watched: Watched,
-    source: Source,
-    metrics: &Arc<Metrics>,
-    install: impl Fn(&Contents) -> Result<(), TlsError> + Send + 'static,
-) -> Result<(), TlsError> {
-    let contents = watched.changed().unwrap_or_default();
-    install(&contents)?;
-    metrics.reloaded(source, true);
-    let metrics = Arc::clone(metrics);
-    tokio::spawn(async move {
-        loop {
-            sleep(INTERVAL).await;
-            reload(&mut watched, source, &metrics, &install);
-        }
-    });
-    Ok(())
-}
-
-/// Installs what has changed; what can't be used changes nothing.
-fn reload(
-    watched: &mut Watched,
-    source: Source,
-    metrics: &Metrics,
-    install: impl Fn(&Contents) -> Result<(), TlsError>,
-) {
-    let Some(contents) = watched.changed() else { return };
-    let installed = install(&contents);
-    metrics.reloaded(source, installed.is_ok());
-    match installed {
-        Ok(()) => tracing::info!(source = source.as_str(), "what changed is in use"),
-        Err(error) => tracing::error!(
-            source = source.as_str(),
-            "what changed can't be used, and the last good one stays: {error}"
-        ),
-    }
 }

@@ -5,6 +5,7 @@
 
 mod client;
 mod files;
+mod kept;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 pub use self::client::{ClientFiles, ClientRule};
 pub use self::files::KeyFiles;
+pub use self::kept::Kept;
 use crate::health::Gate;
 
 /// The name of HTTP/2 in ALPN.

@@ -64,7 +64,10 @@ impl Namespace<'_> {
             let _ = self.delete(manifest).succeeded();
             let outcome = hand_over(self, manifest);
             if !holds(claim, &outcome) {
-                return Err(format!("not {claim:?} by {way}: {}{}", outcome.stdout, outcome.stderr));
+                return Err(format!(
+                    "not {claim:?} by {way}: {}{}",
+                    outcome.stdout, outcome.stderr
+                ));
             }
         }
         Ok(())

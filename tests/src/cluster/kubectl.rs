@@ -58,7 +58,6 @@ impl Outcome {
 }
 
 /// A namespace of a cluster. It isn't removed: the cluster is.
-#[derive(Debug)]
 pub struct Namespace<'c> {
     cluster: &'c Cluster,
     name: String,

@@ -21,7 +21,10 @@ impl Network {
     /// When all are in use.
     #[must_use]
     pub fn claim() -> Self {
-        let claim = |second| Some((second, TcpListener::bind(([127, second, 255, 255 - 1], 1024)).ok()?));
+        let claim = |second| {
+            let address = Ipv4Addr::new(127, second, 255, 254);
+            Some((second, TcpListener::bind((address, 1024)).ok()?))
+        };
         let (second, claim) = (96..=126).find_map(claim).expect("a free loopback network");
         Self { second, next: AtomicU8::new(10), _claim: claim }
     }

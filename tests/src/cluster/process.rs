@@ -90,7 +90,9 @@ impl Process {
     /// What the program printed so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read(&self.log).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+        fs::read(&self.log)
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .unwrap_or_default()
     }
 
     /// Tells what the program printed when it has ended too soon.

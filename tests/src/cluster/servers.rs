@@ -50,7 +50,8 @@ pub fn program(name: &str) -> PathBuf {
 
 /// Writes the files that the servers read.
 pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
-    let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("it can be written");
+    let write =
+        |name: &str, text: &str| fs::write(folder.join(name), text).expect("it can be written");
     let identity = authority.issue(&[network.api_server().to_string()]);
     write(CERTIFICATE, &identity.certificate);
     write(KEY, &identity.key);
@@ -109,7 +110,7 @@ pub(super) fn api_server(network: &Network, folder: &Path) -> Process {
     Process::start("kube-apiserver", &command, folder)
 }
 
-/// They find the API server when it is there.
+/// The API server must be ready.
 pub(super) fn controllers(folder: &Path) -> Process {
     let mut command = Command::new(program("kube-controller-manager"));
     command

@@ -59,7 +59,8 @@ fn dropping_cluster_ip_none(cluster: &Cluster) {
     assert_eq!(outcome.stdout, "service/db configured\n");
     let service = namespace.get("service/db").unwrap();
     assert_eq!(service["spec"]["clusterIP"], "None");
-    let applied = &service["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
+    let applied =
+        &service["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
     assert!(!applied.as_str().unwrap().contains("clusterIP"), "{applied}");
     for value in [json!(null), json!("")] {
         let _ = namespace.patch("service/db", &json!({"spec": {"clusterIP": value}})).succeeded();
@@ -152,7 +153,8 @@ spec:
 
 fn a_doubled_key_passes_kubectl(cluster: &Cluster) {
     let namespace = cluster.namespace();
-    let doubled = service("{clusterIP: None, selector: {app: a}, selector: {app: b}, ports: [{port: 80}]}");
+    let doubled =
+        service("{clusterIP: None, selector: {app: a}, selector: {app: b}, ports: [{port: 80}]}");
     let outcome = namespace.apply(&doubled).succeeded();
     assert_eq!(outcome.stderr, "");
     assert_eq!(namespace.get("service/db").unwrap()["spec"]["selector"], json!({"app": "b"}));

@@ -33,7 +33,8 @@ fn shell(cluster: &Cluster, name: &str, script: &str) -> (Process, PathBuf) {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("echo $$; {script}")]);
     let process = Process::start(name, &command, cluster.folder());
-    let pid = until("the shell to tell its id", || process.log().lines().next()?.parse::<u32>().ok());
+    let pid =
+        until("the shell to tell its id", || process.log().lines().next()?.parse::<u32>().ok());
     (process, PathBuf::from(format!("/proc/{pid}")))
 }
 
@@ -121,9 +122,15 @@ impl Server {
         let ready = Arc::new(AtomicBool::new(true));
         let answer = Arc::clone(&ready);
         let readyz = move || async move {
-            if answer.load(Ordering::Relaxed) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+            if answer.load(Ordering::Relaxed) {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
-        let router = Router::new().route("/readyz", get(readyz)).route("/", get(move || async move { name }));
+        let router = Router::new()
+            .route("/readyz", get(readyz))
+            .route("/", get(move || async move { name }));
         let address = SocketAddr::from((cluster.free_address(), 8080));
         cluster.block_on(async {
             let listener = TcpListener::bind(address).await.unwrap();
@@ -182,7 +189,11 @@ fn a_balancer_loses_no_connection(cluster: &Cluster) {
     let served = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..8)
-        .map(|_| cluster.block_on(async { tokio::spawn(ask(address, Arc::clone(&served), Arc::clone(&stop))) }))
+        .map(|_| {
+            cluster.block_on(async {
+                tokio::spawn(ask(address, Arc::clone(&served), Arc::clone(&stop)))
+            })
+        })
         .collect();
     let count = |name: &str| served.lock().unwrap().get(name).copied().unwrap_or(0);
     let total = || served.lock().unwrap().values().sum::<usize>();
@@ -207,14 +218,22 @@ fn a_balancer_loses_no_connection(cluster: &Cluster) {
 }
 
 /// Asks again and again, each time over a connection of its own.
-async fn ask(address: SocketAddr, served: Arc<Mutex<BTreeMap<String, usize>>>, stop: Arc<AtomicBool>) {
-    let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http::<Body>();
+async fn ask(
+    address: SocketAddr,
+    served: Arc<Mutex<BTreeMap<String, usize>>>,
+    stop: Arc<AtomicBool>,
+) {
+    let client =
+        Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http::<Body>();
     while !stop.load(Ordering::Relaxed) {
         let answer = match client.get(format!("http://{address}/").parse().unwrap()).await {
-            Ok(answer) => to_bytes(Body::new(answer.into_body()), 100).await.map_err(|e| e.to_string()),
+            Ok(answer) => {
+                to_bytes(Body::new(answer.into_body()), 100).await.map_err(|e| e.to_string())
+            }
             Err(error) => Err(format!("{error:?}")),
         };
-        let name = answer.map_or_else(|error| error, |it| String::from_utf8_lossy(&it).into_owned());
+        let name =
+            answer.map_or_else(|error| error, |it| String::from_utf8_lossy(&it).into_owned());
         *served.lock().unwrap().entry(name).or_default() += 1;
     }
 }

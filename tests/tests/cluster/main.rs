@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_server;
+mod certificates;
 mod harness;
 mod parity;
 
@@ -24,7 +25,7 @@ enum Test {
 
 fn main() -> ExitCode {
     let shared = Shared::default();
-    let tests = [api_server::TESTS, harness::TESTS, parity::TESTS].concat();
+    let tests = [api_server::TESTS, certificates::TESTS, harness::TESTS, parity::TESTS].concat();
     let trials = tests.into_iter().map(|(name, test)| trial(name, test, &shared)).collect();
     let conclusion = run(&Arguments::from_args(), trials);
     let cluster = Arc::into_inner(shared).and_then(OnceLock::into_inner);

@@ -7,10 +7,8 @@ use headlint_tests::parity::{EXEMPT, Fate, record};
 
 use crate::Test::{self, Sharing};
 
-pub(crate) const TESTS: &[(&str, Test)] = &[(
-    "every_case_is_known_to_the_api_server",
-    Sharing(every_case_is_known_to_the_api_server),
-)];
+pub(crate) const TESTS: &[(&str, Test)] =
+    &[("every_case_is_known_to_the_api_server", Sharing(every_case_is_known_to_the_api_server))];
 
 fn every_case_is_known_to_the_api_server(cluster: &Cluster) {
     let mut out = String::new();
@@ -18,7 +16,10 @@ fn every_case_is_known_to_the_api_server(cluster: &Cluster) {
         for (object, fate) in &recorded.objects {
             match fate {
                 Fate::Reviewed(_) => {}
-                fate => writeln!(out, "{} {} {fate:?}", recorded.case.path.display(), object["kind"]).unwrap(),
+                fate => {
+                    writeln!(out, "{} {} {fate:?}", recorded.case.path.display(), object["kind"])
+                        .unwrap()
+                }
             }
         }
     }

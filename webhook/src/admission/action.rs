@@ -1,11 +1,11 @@
 //! What is done with what was said.
 
-use headlint_policies::engine::{Action, RuleInfo, Timing};
+use headlint_policies::engine::{Action, Policy, RuleInfo, Subject, Timing, Verdict};
 use headlint_policies::finding::Severity;
 
 use super::judge::{Event, Told};
 use crate::config::{Enforcement, RuleAction};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, today};
 
 /// What is done with one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,31 +20,52 @@ pub(super) enum Decision {
 
 /// Decides about one finding of a request.
 pub(super) fn decide(runtime: &Runtime, event: &Event, told: &Told<'_>) -> Decision {
-    let verdict = &told.verdict;
-    let Some(rule) = told.policy.rules().iter().find(|rule| rule.id == verdict.rule) else {
-        return Decision::Silence;
-    };
-    if verdict.severity == Severity::Info || verdict.timing == Timing::Later {
+    if told.verdict.timing == Timing::Later {
         return Decision::Silence;
     }
-    let decision = configured(runtime, event, rule);
-    match &told.about {
-        // Whoever applies this object can't mend that one with it.
-        Some(other) => match decision {
-            Decision::Silence => Decision::Silence,
-            _ if other.ignored.contains(&rule.id) => Decision::Silence,
-            _ => Decision::Warn,
-        },
-        None if event.ignored().contains(&rule.id) => match decision {
-            Decision::Deny if !runtime.config().ignore_annotation_silences_denials => decision,
-            _ => Decision::Silence,
-        },
-        None => decision,
+    let created = matches!(event, Event::Create(_));
+    match decide_on(runtime, created, told.policy, &told.subject, &told.verdict) {
+        // Whoever applies this object can't mend another one with it.
+        Decision::Deny if told.related => Decision::Warn,
+        decision => decision,
     }
 }
 
+/// Whether a finding on a stored object is told at all.
+pub(super) fn is_sent(
+    runtime: &Runtime,
+    policy: &Policy,
+    subject: &Subject,
+    verdict: &Verdict,
+) -> bool {
+    decide_on(runtime, false, policy, subject, verdict) != Decision::Silence
+}
+
+fn decide_on(
+    runtime: &Runtime,
+    created: bool,
+    policy: &Policy,
+    subject: &Subject,
+    verdict: &Verdict,
+) -> Decision {
+    let Some(rule) = policy.rules().iter().find(|rule| rule.id == verdict.rule) else {
+        return Decision::Silence;
+    };
+    let decision = configured(runtime, created, rule);
+    if verdict.severity == Severity::Info || decision == Decision::Silence {
+        return Decision::Silence;
+    }
+    let config = runtime.config();
+    let ignored = subject.projected().ignored.contains(&rule.id)
+        && (decision == Decision::Warn || config.ignore_annotation_silences_denials);
+    if ignored || config.exemptions.covering(&rule.id, subject, today()).is_some() {
+        return Decision::Silence;
+    }
+    decision
+}
+
 /// What the configuration says about findings of a rule.
-fn configured(runtime: &Runtime, event: &Event, rule: &RuleInfo) -> Decision {
+fn configured(runtime: &Runtime, created: bool, rule: &RuleInfo) -> Decision {
     let config = runtime.config();
     match config.rules.get(&rule.id) {
         Some(RuleAction::Deny) => return Decision::Deny,
@@ -56,7 +77,7 @@ fn configured(runtime: &Runtime, event: &Event, rule: &RuleInfo) -> Decision {
     match rule.action {
         Action::None => Decision::Silence,
         Action::Enforce if enforced => Decision::Deny,
-        Action::EnforceOnCreate if enforced && matches!(event, Event::Create(_)) => Decision::Deny,
+        Action::EnforceOnCreate if enforced && created => Decision::Deny,
         Action::Warn | Action::Enforce | Action::EnforceOnCreate => Decision::Warn,
     }
 }

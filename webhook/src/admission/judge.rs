@@ -15,16 +15,17 @@ use super::asking::{Answer, Asker, Failure, ask};
 const RELATED: usize = 16;
 
 /// A verdict, and whose.
-#[derive(Debug)]
 pub(crate) struct Told<'r> {
     pub(crate) policy: &'r Policy,
     pub(crate) verdict: Verdict,
-    /// The related object that it is about; none for the one under review.
-    pub(crate) about: Option<Arc<Projected>>,
+    /// The object that it is about.
+    pub(crate) subject: Arc<Subject>,
+    /// Whether that is a related object, not the one under review.
+    pub(crate) related: bool,
 }
 
 /// All that was said.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Judged<'r> {
     /// What is new, in no order.
     pub(crate) told: Vec<Told<'r>>,
@@ -86,34 +87,25 @@ impl Event {
     pub(crate) fn is_deleting(&self) -> bool {
         !matches!(self, Self::Delete(_)) && self.reviewed().projected.meta().traits.deleting
     }
-
-    /// The rules that the object itself says are to be silent.
-    pub(crate) fn ignored(&self) -> &[String] {
-        &self.reviewed().projected.ignored
-    }
 }
 
 /// Judges a request beside a world that may, or may not yet, have the object.
-pub(crate) async fn judge<'r>(
-    asker: Asker<'r>,
-    world: &Snapshot,
-    event: &Event,
-) -> Judged<'r> {
+pub(crate) async fn judge<'r>(asker: Asker<'r>, world: &Snapshot, event: &Event) -> Judged<'r> {
     let origin = Origin::Admission;
     let mut judged = Judged::default();
     match event {
         Event::Create(new) => {
             let with = world.over(&new.change());
-            let subject = Subject::created(new.version(&with), origin);
-            judged.review(ask(asker, &Arc::new(subject), &with).await);
+            let subject = Arc::new(Subject::created(new.version(&with), origin));
+            judged.review(&subject, ask(asker, &subject, &with).await);
             let without = || world.over(&Change::Remove(new.name().clone()));
             judged.related(asker, new, &with, None, without).await;
         }
         Event::Update { new, old } => {
             let (with, before) = (world.over(&new.change()), world.over(&old.change()));
             let versions = (new.version(&with), old.version(&before));
-            let subject = Subject::updated(versions.0, versions.1, origin);
-            judged.review(ask(asker, &Arc::new(subject), &with).await);
+            let subject = Arc::new(Subject::updated(versions.0, versions.1, origin));
+            judged.review(&subject, ask(asker, &subject, &with).await);
             if !judged.told.is_empty() {
                 // What was wrong before is nobody's fault now.
                 let subject = Subject::created(old.version(&before), origin);
@@ -129,8 +121,8 @@ pub(crate) async fn judge<'r>(
         Event::Delete(old) => {
             // Nothing else is looked at: what is taken apart is wrong in between.
             let without = world.over(&Change::Remove(old.name().clone()));
-            let subject = Subject::deleted(old.version(&without), origin);
-            judged.review(ask(asker, &Arc::new(subject), &without).await);
+            let subject = Arc::new(Subject::deleted(old.version(&without), origin));
+            judged.review(&subject, ask(asker, &subject, &without).await);
         }
     }
     judged
@@ -138,13 +130,16 @@ pub(crate) async fn judge<'r>(
 
 impl<'r> Judged<'r> {
     /// Takes what was said of the object under review.
-    fn review(&mut self, answers: Vec<Answer<'r>>) {
+    fn review(&mut self, subject: &Arc<Subject>, answers: Vec<Answer<'r>>) {
         for Answer { policy, verdicts } in answers {
             self.asked.push(policy);
             match verdicts {
-                Ok(verdicts) => self.told.extend(
-                    verdicts.into_iter().map(|verdict| Told { policy, verdict, about: None }),
-                ),
+                Ok(verdicts) => self.told.extend(verdicts.into_iter().map(|verdict| Told {
+                    policy,
+                    verdict,
+                    subject: Arc::clone(subject),
+                    related: false,
+                })),
                 Err(failure) => self.failed.push((policy, failure)),
             }
         }
@@ -181,7 +176,8 @@ impl<'r> Judged<'r> {
                 continue;
             }
             left -= 1;
-            let now = ask(asker, &on_its_own(&object, with), with).await;
+            let subject = on_its_own(&object, with);
+            let now = ask(asker, &subject, with).await;
             let now: Vec<_> = now
                 .into_iter()
                 .filter_map(|answer| Some((answer.policy, answer.verdicts.ok()?)))
@@ -195,8 +191,12 @@ impl<'r> Judged<'r> {
             let known = ask(asker, &on_its_own(&object, &before), &before).await;
             let known = known.iter().filter_map(|answer| answer.verdicts.as_ref().ok());
             let known = known.flatten().map(Mark::of_unchanged);
-            let about = |(policy, verdict)| Told { policy, verdict, about: Some(object.clone()) };
-            self.told.extend(new_only(known, now).into_iter().map(about));
+            self.told.extend(new_only(known, now).into_iter().map(|(policy, verdict)| Told {
+                policy,
+                verdict,
+                subject: Arc::clone(&subject),
+                related: true,
+            }));
         }
     }
 }

@@ -112,12 +112,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Request, Malformed> {
     if wire.uid.is_empty() {
         return Err(Malformed::NoUid);
     }
-    let object = |operation| {
-        wire.object.ok_or(Malformed::NoObject { field: "object", operation })
-    };
-    let old = |operation| {
-        wire.old_object.ok_or(Malformed::NoObject { field: "oldObject", operation })
-    };
+    let object = |operation| wire.object.ok_or(Malformed::NoObject { field: "object", operation });
+    let old =
+        |operation| wire.old_object.ok_or(Malformed::NoObject { field: "oldObject", operation });
     let asked = match (wire.operation.as_str(), wire.sub_resource.is_empty()) {
         ("CREATE", true) => Asked::Create { object: object("CREATE")? },
         ("UPDATE", true) => Asked::Update { object: object("UPDATE")?, old: old("UPDATE")? },

@@ -157,8 +157,12 @@ mod tests {
         let warnings: Vec<_> = (0..40).map(|at| format!("{at}: {}", "ü".repeat(300))).collect();
         let answer = Answer { warnings, ..Answer::default() };
         let told = json(&answer);
-        let told: Vec<_> =
-            told["response"]["warnings"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+        let told: Vec<_> = told["response"]["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| w.as_str().unwrap())
+            .collect();
         assert_eq!(told.len(), 9);
         assert!(told[..8].iter().all(|text| text.chars().count() == 256 && text.ends_with('…')));
         assert_eq!(told[8], "headlint: 32 more, which `headlint lint` shows");

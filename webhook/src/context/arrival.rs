@@ -95,7 +95,8 @@ impl Arrival {
     /// The owner that has `controller: true`, as group and kind.
     fn controller(&self) -> Option<(&str, &str)> {
         let owners = self.node.get("metadata")?.get("ownerReferences")?.as_sequence()?;
-        let controls = |owner: &&Node| owner.get("controller").and_then(Node::as_bool) == Some(true);
+        let controls =
+            |owner: &&Node| owner.get("controller").and_then(Node::as_bool) == Some(true);
         let owner = owners.iter().find(controls)?;
         let field = |key| owner.get(key).and_then(Node::as_str).unwrap_or_default();
         Some((k8s::group(field("apiVersion")), field("kind")))
@@ -195,7 +196,8 @@ mod tests {
         let json = new.into_node("v1", "Service").to_json().to_string();
         let kept = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"n","uid":"u"},"spec":{"x":1}}"#;
         assert_eq!(json, kept);
-        let other = arrival(r#"{"metadata":{"name":"a","namespace":"n","uid":"u"},"spec":{"x":2}}"#);
+        let other =
+            arrival(r#"{"metadata":{"name":"a","namespace":"n","uid":"u"},"spec":{"x":2}}"#);
         assert_ne!(old.digest(), other.digest());
     }
 

@@ -101,6 +101,12 @@ pub(super) fn watched(settings: &Settings) -> Vec<Kind> {
     kinds
 }
 
+/// How a kind that may be watched is asked for.
+pub(crate) fn resource(kind: &str) -> Option<ApiResource> {
+    let all = ALWAYS.iter().chain([&CONFIG_MAP, &INGRESS]);
+    all.into_iter().find(|one| one.kind == kind).map(Kind::resource)
+}
+
 /// The kinds of the model that aren't among the watched ones. Sorted.
 pub(super) fn unwatched(watched: &[Kind]) -> Vec<String> {
     let of_model = k8s::known_kinds().into_iter();
@@ -130,8 +136,7 @@ mod tests {
 
     #[test]
     fn every_workload_is_watched_and_secrets_never() {
-        let everything =
-            Settings { config_maps: true, ingresses: true, ..Settings::default() };
+        let everything = Settings { config_maps: true, ingresses: true, ..Settings::default() };
         let kinds = watched(&everything);
         for workload in WORKLOADS {
             assert!(kinds.iter().any(|kind| (kind.group, kind.kind) == workload), "{workload:?}");
@@ -140,7 +145,9 @@ mod tests {
         assert!(unwatched.contains(&"Secret".to_owned()));
         assert!(!unwatched.contains(&"ConfigMap".to_owned()));
         for kind in kinds {
-            assert!(kind.kind == "Namespace" || k8s::kind(&kind.api_version(), kind.kind).is_some());
+            assert!(
+                kind.kind == "Namespace" || k8s::kind(&kind.api_version(), kind.kind).is_some()
+            );
         }
     }
 

@@ -240,7 +240,10 @@ impl Watch {
                     self.restarts.fetch_add(1, Ordering::Relaxed);
                     let code = code(&error);
                     debug!(kind = self.kind.kind, namespace = self.namespace, %error, "watch failed");
-                    if streaming && matches!(code, Some(400 | 422)) {
+                    // An API server over an etcd older than 3.4.25 has no
+                    // progress requests, and only finds out in the stream.
+                    let refused = matches!(code, Some(400 | 422 | 500));
+                    if streaming && !listed && refused {
                         return Ok(Turn::Paged);
                     }
                     let refused = match code {

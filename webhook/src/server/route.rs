@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::deadline::deadline;
 use super::{Patience, Refused, Reply, Reviewer, Turns};
 use crate::health::Gates;
-use crate::metrics::{self, Metrics, UNREAD, Verdict};
+use crate::metrics::{self, Metrics, Verdict};
 
 /// The most bytes of a body. The API server takes objects of up to 3 MiB, and
 /// an update carries two of them, written in JSON.
@@ -94,7 +94,7 @@ impl IntoResponse for Reply {
 async fn review(State(door): State<Arc<Door>>, request: Request) -> Reply {
     let arrival = Instant::now();
     let reply = judge(&door, request, arrival).await.unwrap_or_else(|refusal| {
-        door.metrics.request(UNREAD, UNREAD, refusal.verdict);
+        door.metrics.request("", "", refusal.verdict);
         tracing::warn!(status = refusal.reply.status.as_u16(), "{}", refusal.text());
         refusal.reply
     });

@@ -164,55 +164,65 @@ mod tests {
         Turns::new(Capacity { running, queued })
     }
 
-    #[tokio::test(start_paused = true)]
+    fn far() -> Instant {
+        Instant::now() + 3_600 * SECOND
+    }
+
+    #[tokio::test]
     async fn what_comes_when_all_places_are_taken_is_refused_at_once() {
         let turns = turns(1, 1);
-        let deadline = Instant::now() + SECOND;
         let first = turns.enter().unwrap();
-        let turn = turns.turn(&first, deadline).await.unwrap();
+        let turn = turns.turn(&first, far()).await.unwrap();
         let second = turns.enter().unwrap();
         let refused = turns.enter().unwrap_err();
         assert_eq!(refused, Refused::Full { running: 1, queued: 1 });
 
         drop((turn, first));
-        assert!(turns.turn(&second, deadline).await.is_ok());
+        assert!(turns.turn(&second, far()).await.is_ok());
         assert!(turns.enter().is_ok());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_turn_that_does_not_come_in_time_is_given_up_at_the_deadline() {
         let turns = turns(1, 2);
         let first = turns.enter().unwrap();
-        let _turn = turns.turn(&first, Instant::now() + SECOND).await.unwrap();
+        let _turn = turns.turn(&first, far()).await.unwrap();
         let second = turns.enter().unwrap();
-        let start = Instant::now();
-        assert_eq!(turns.turn(&second, start + SECOND).await.unwrap_err(), Refused::Late);
-        assert_eq!(start.elapsed(), SECOND);
+        let now = Instant::now();
+        assert_eq!(turns.turn(&second, now).await.unwrap_err(), Refused::Late);
         assert_eq!(turns.waiting(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_turn_that_would_come_too_late_is_refused_at_once() {
-        let turns = turns(1, 8);
-        // Requests take four seconds each.
-        for _ in 0..100 {
-            let place = turns.enter().unwrap();
-            let turn = turns.turn(&place, Instant::now() + SECOND).await.unwrap();
-            tokio::time::advance(4 * SECOND).await;
-            drop(turn);
-        }
-        let first = turns.enter().unwrap();
-        let turn = turns.turn(&first, Instant::now() + SECOND).await.unwrap();
-        let second = turns.enter().unwrap();
-        let start = Instant::now();
-        let refused = turns.turn(&second, start + SECOND).await.unwrap_err();
-        let Refused::Hopeless { expected, left } = refused else { panic!("{refused}") };
-        assert!(expected > 3 * SECOND && left == SECOND, "{refused}");
-        assert_eq!(start.elapsed(), Duration::ZERO);
+        let turns = turns(2, 8);
+        let wait = |before| turns.expected(before);
+        assert_eq!(wait(100), Duration::ZERO);
+        turns.usual.store(4_000_000_000, Ordering::Relaxed);
+        assert_eq!([wait(0), wait(1), wait(2)], [4 * SECOND, 4 * SECOND, 8 * SECOND]);
 
-        // With more patience, it waits; and a free turn is taken whatever the
-        // past was like.
-        drop(turn);
-        assert!(turns.turn(&second, start + SECOND).await.is_ok());
+        let places: Vec<_> = (0..3).map(|_| turns.enter().unwrap()).collect();
+        let first = turns.turn(&places[0], far()).await.unwrap();
+        let _second = turns.turn(&places[1], far()).await.unwrap();
+        let due = Instant::now() + 3 * SECOND;
+        let refused = turns.turn(&places[2], due).await.unwrap_err();
+        assert!(matches!(refused, Refused::Hopeless { .. }), "{refused}");
+
+        // A free turn is taken, whatever the past was like.
+        drop(first);
+        assert!(turns.turn(&places[2], due).await.is_ok());
+    }
+
+    #[test]
+    fn what_is_usual_follows_what_requests_take() {
+        let turns = turns(1, 0);
+        for _ in 0..100 {
+            turns.took(SECOND);
+        }
+        assert!(turns.expected(0) > SECOND * 9 / 10);
+        for _ in 0..100 {
+            turns.took(Duration::ZERO);
+        }
+        assert!(turns.expected(0) < SECOND / 10);
     }
 }
