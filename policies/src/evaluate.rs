@@ -73,10 +73,9 @@ impl<'e> Question<'e> {
         if self.subject.projected().is_controlled() {
             return Vec::new();
         }
-        let wants = |policy: &&Policy| {
-            policy.wants(self.subject.kind())
-                && policy.rules().iter().any(|rule| self.filter.admits(rule))
-        };
+        let kind = self.subject.kind();
+        let reports = |rule: &RuleInfo| self.filter.admits(rule) && rule.kinds.iter().any(|it| it == kind);
+        let wants = |policy: &&Policy| policy.wants(kind) && policy.rules().iter().any(reports);
         engine.policies().iter().filter(wants).collect()
     }
 

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use rayon::prelude::*;
 
 use self::locate::Places;
-use crate::engine::{Engine, Subject};
-use crate::evaluate::{Judgement, RuleFilter, evaluate};
+use crate::engine::{self, Engine, Subject};
+use crate::evaluate::{Judgement, Question, RuleFilter};
 use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
 use crate::inventory::{Inventory, Knowledge, Snapshot};
-use crate::manifest::{self, Document, Source};
+use crate::manifest::{self, Document, Piece, Source};
 use crate::model::{ClusterProfile, Object, Projected, project};
 use crate::raw;
 
@@ -37,8 +38,9 @@ pub struct PolicyProfile {
     pub policy: String,
     /// Evaluations, each in an instance of its own.
     pub calls: u64,
-    /// Wall time of all evaluations together.
-    pub time: Duration,
+    /// CPU time of all evaluations together: on how many threads, and how busy
+    /// the machine is with other things, makes no difference.
+    pub cpu_time: Duration,
     /// The most linear memory that any instance had, in bytes.
     pub peak_memory: usize,
 }
@@ -70,9 +72,9 @@ impl Item {
     }
 }
 
-/// What one file holds.
+/// What one piece of a file holds.
 #[derive(Default)]
-struct File {
+struct Part {
     items: Vec<Item>,
     /// Of the rules about text.
     findings: Vec<Finding>,
@@ -81,21 +83,23 @@ struct File {
     documents: usize,
 }
 
-fn read(source: &Arc<Source>, options: &Options) -> File {
-    let loaded = manifest::load(Arc::clone(source));
-    let mut file = File {
+/// The tree of a piece is gone once it has been projected: with all trees of a
+/// large file at once, memory would be a multiple.
+fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
+    let loaded = piece.load(source);
+    let mut part = Part {
         errors: loaded.errors,
         skipped: loaded.skipped,
         documents: loaded.documents,
-        ..File::default()
+        ..Part::default()
     };
     for manifest in loaded.manifests {
         match project(&manifest.root, &options.default_namespace) {
             Ok(projected) => {
                 let mut findings = raw::judge(&manifest, &projected, &options.rules);
                 findings.retain(|finding| !projected.ignored.contains(&finding.rule));
-                file.findings.extend(findings);
-                file.items.push(Item {
+                part.findings.extend(findings);
+                part.items.push(Item {
                     document: manifest.document,
                     projected: Arc::new(projected),
                     is_patch: false,
@@ -104,7 +108,7 @@ fn read(source: &Arc<Source>, options: &Options) -> File {
             Err(error) => {
                 let at = error.path.resolve(&manifest.root).highlight();
                 let position = source.position(at.start);
-                file.errors.push(InputError {
+                part.errors.push(InputError {
                     file: source.name.clone(),
                     line: Some(position.line),
                     column: Some(position.column),
@@ -113,7 +117,7 @@ fn read(source: &Arc<Source>, options: &Options) -> File {
             }
         }
     }
-    file
+    part
 }
 
 /// Lints files. `progress` is called with the number of objects judged so far
@@ -132,16 +136,23 @@ pub fn lint(
             Err(error) => errors.push(error),
         }
     }
-    let files: Vec<File> = sources.par_iter().map(|source| read(source, options)).collect();
+    // Pieces, not files: one large file keeps all threads busy as well.
+    let parts: Vec<Part> = sources
+        .par_iter()
+        .flat_map(|source| {
+            let pieces = manifest::pieces(source).into_par_iter();
+            pieces.map(|piece| read(source, piece, options))
+        })
+        .collect();
 
     let mut summary = Summary { files: sources.len(), ..Summary::default() };
     let (mut items, mut skipped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
-    for file in files {
-        summary.documents += file.documents;
-        items.extend(file.items);
-        findings.extend(file.findings);
-        errors.extend(file.errors);
-        skipped.extend(file.skipped);
+    for part in parts {
+        summary.documents += part.documents;
+        items.extend(part.items);
+        findings.extend(part.findings);
+        errors.extend(part.errors);
+        skipped.extend(part.skipped);
     }
     mark_patches(&mut items);
     let (items, patches): (Vec<_>, Vec<_>) = items.into_iter().partition(Item::is_judged);
@@ -231,6 +242,11 @@ impl Patience {
     }
 }
 
+/// What this thread has spent so far.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
 struct Judged {
     findings: Vec<Finding>,
     faults: Vec<Fault>,
@@ -249,17 +265,24 @@ fn judge(
     let done = AtomicUsize::new(0);
     let whole = items.iter().filter(|item| !item.is_patch);
     let places = Places::new(whole.map(|item| (&item.document, &*item.projected)));
-    let judgements: Vec<(Vec<Judgement<'_>>, Vec<Finding>)> = items
+    let judgements: Vec<(Vec<(Judgement<'_>, Duration)>, Vec<Finding>)> = items
         .par_iter()
         .map(|item| {
             let document = item.document.clone();
             let json = Box::new(move || document.tree().to_json());
             let subject = Arc::new(Subject::from_file(Arc::clone(&item.projected), json));
-            let mut judgements = evaluate(engine, &options.rules, &subject, inventory, |policy| {
-                patience[policy.name()].lasts()
-            });
+            let question = Question::new(&options.rules, &subject, inventory);
+            let policies = question.policies(engine).into_iter();
+            let mut judgements: Vec<_> = policies
+                .filter(|policy| patience[policy.name()].lasts())
+                .map(|policy| {
+                    let before = cpu_time();
+                    let judgement = question.ask(policy, engine::Patience::Deadline);
+                    (judgement, cpu_time().saturating_sub(before))
+                })
+                .collect();
             let mut verdicts = Vec::new();
-            for judgement in &mut judgements {
+            for (judgement, _) in &mut judgements {
                 match &mut judgement.verdicts {
                     Ok(list) => {
                         let ignored = &item.projected.ignored;
@@ -284,16 +307,16 @@ fn judge(
     let mut findings = Vec::new();
     for (item, (judgements, found)) in items.iter().zip(judgements) {
         findings.extend(found);
-        for judgement in judgements {
+        for (judgement, cpu_time) in judgements {
             let name = judgement.policy.name();
             let entry = profile.entry(name).or_insert_with(|| PolicyProfile {
                 policy: name.to_owned(),
                 calls: 0,
-                time: Duration::ZERO,
+                cpu_time: Duration::ZERO,
                 peak_memory: 0,
             });
             entry.calls += 1;
-            entry.time += judgement.cost.time;
+            entry.cpu_time += cpu_time;
             entry.peak_memory = entry.peak_memory.max(judgement.cost.peak_memory);
             if let Err(reason) = judgement.verdicts {
                 let object = &item.projected.object.meta().object_ref;

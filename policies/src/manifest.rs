@@ -136,6 +136,26 @@ fn read(source: &Arc<Source>, yaml: Format) -> Loaded {
     loaded
 }
 
+/// A part of a source that says nothing about the others: a document, or a
+/// mistake where one should be.
+#[derive(Debug)]
+pub struct Piece(stream::Chunk);
+
+/// The pieces of a source, in the order of the text. What [`load`] finds in
+/// the source is what [`Piece::load`] finds in them.
+pub fn pieces(source: &Source) -> Vec<Piece> {
+    stream::split(&source.text).into_iter().map(Piece).collect()
+}
+
+impl Piece {
+    /// Reads a piece of this very source.
+    pub fn load(self, source: &Arc<Source>) -> Loaded {
+        let mut loaded = Loaded::default();
+        object::read(source, self.0, Format::Yaml, &mut loaded);
+        loaded
+    }
+}
+
 /// The tree of a text with one document, whatever it is.
 #[cfg(test)]
 pub(crate) fn tree(text: &str) -> Node {

@@ -6,12 +6,14 @@ use wit_parser::Resolve;
 
 /// A policy that holds one rule and misbehaves in some way.
 ///
-/// It reports on Services and ConfigMaps and lies at address 4096 and above
+/// It reports on two kinds of objects and lies at address 4096 and above
 /// with all that it says of itself; the pages below are its stack.
 #[derive(Clone, Debug)]
 pub struct Guest {
     /// Its name, and the id of its rule.
     pub name: &'static str,
+    /// The kinds that it reports on.
+    pub kinds: [&'static str; 2],
     /// Import declarations.
     pub imports: &'static str,
     /// Other functions, globals and exports.
@@ -38,6 +40,7 @@ impl Guest {
     pub fn quiet(name: &'static str) -> Self {
         Self {
             name,
+            kinds: ["Service", "ConfigMap"],
             imports: "",
             items: "",
             describe: "",
@@ -119,13 +122,13 @@ impl Guest {
         };
         let name = string(self.name);
         let [version, schema] = ["1.0.0", "{}"].map(&mut string);
-        let [service, config] = ["Service", "ConfigMap"].map(&mut string);
+        let [first, second] = self.kinds.map(&mut string);
         let mut description = words(&[name, version, [rule, 1], schema].concat());
         // The bytes of severity, action, default-on and heals-later: warning,
         // warn, yes, no.
         description.extend(words(&[name[0], name[1], 0x0001_0001, kinds, 2]));
         description.extend(words(&[name, name].concat()));
-        description.extend(words(&[service, config].concat()));
+        description.extend(words(&[first, second].concat()));
         description.extend(text);
         let pages = (Self::DATA as usize + self.data.len()).div_ceil(65_536).max(4);
         format!(

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
 use serde::de::IgnoredAny;
 
 /// How far kubectl looks for the `{` that makes a stream JSON.
@@ -125,7 +126,7 @@ fn next_separator(text: &str, from: usize) -> Option<usize> {
     if rest.starts_with("---") {
         return Some(from);
     }
-    rest.find("\n---").map(|at| from + at + 1)
+    memmem::find(rest.as_bytes(), b"\n---").map(|at| from + at + 1)
 }
 
 #[cfg(test)]

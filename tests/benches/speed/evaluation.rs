@@ -1,0 +1,118 @@
+//! One evaluation in a fresh instance, on a StatefulSet with twelve variables
+//! and six volumes: all policies, and where the time of one of them goes.
+//!
+//! The parts are differences: a guest that does nothing shows what handing the
+//! object over costs, and one that only answers what taking a finding back does.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headlint_policies::engine::{Engine, Limits, Subject};
+use headlint_policies::evaluate::evaluate;
+use headlint_policies::inventory::{Inventory, Knowledge, Snapshot};
+use headlint_policies::manifest::{Source, load};
+use headlint_policies::model::{Projected, project};
+use headlint_tests::cases;
+use headlint_tests::guest::Guest;
+use nix::time::{ClockId, clock_gettime};
+
+use crate::native;
+
+/// The policy that is taken apart.
+const POLICY: &str = "statefulset-binding";
+
+struct Bench {
+    engine: Engine,
+    inventory: Arc<dyn Inventory + Send + Sync>,
+}
+
+pub(crate) fn print() {
+    let text = std::fs::read(cases::root().join("tests/benches/statefulset.yaml")).unwrap();
+    let source = Arc::new(Source::new("statefulset.yaml", text).unwrap());
+    let objects: Vec<Arc<Projected>> = load(source)
+        .manifests
+        .iter()
+        .map(|manifest| Arc::new(project(&manifest.root, "default").unwrap()))
+        .collect();
+    let snapshot = Snapshot::build(objects.iter().map(Arc::clone), Knowledge::default());
+    let mut engine = Engine::builtin(Limits::default(), 1, None).unwrap();
+    let builtin: Vec<String> = engine.policies().iter().map(|it| it.name().to_owned()).collect();
+    let mut loud = Guest::evaluating("loud", format!("i32.const {}", Guest::DATA));
+    loud.data = Guest::findings(1, b"loud", b"$.spec.serviceName", b"a text of some length");
+    for mut guest in [Guest::quiet("quiet"), loud] {
+        guest.kinds = ["Service", "StatefulSet"];
+        engine.load(guest.name, &guest.component()).unwrap();
+    }
+    let bench = Bench { engine, inventory: Arc::new(snapshot) };
+
+    println!("one evaluation in a fresh instance, in microseconds of CPU");
+    for projected in &objects {
+        for policy in &builtin {
+            let kind = &projected.meta().object_ref.kind;
+            if let Some((findings, cost)) = bench.evaluation(projected, policy) {
+                println!("{policy:22} {kind:12} {cost:7.1}  {findings} findings");
+            }
+        }
+    }
+    bench.split(&objects[1]);
+}
+
+impl Bench {
+    fn split(&self, set: &Arc<Projected>) {
+        let total = self.evaluation(set, POLICY).unwrap().1;
+        let quiet = self.evaluation(set, "quiet").unwrap().1;
+        let loud = self.evaluation(set, "loud").unwrap().1;
+        let instance = self.instance(POLICY);
+        let lower = quiet - self.instance("quiet");
+        let lift = loud - quiet;
+        let review = native::review();
+        let world = native::world();
+        let native = cpu(|| {
+            black_box(native::check(black_box(&review), &world));
+        });
+        println!("\nthe parts of {POLICY} on the StatefulSet (aim: 10 above the guest's own work)");
+        for (part, cost) in [
+            ("instance, made and dropped", instance),
+            ("the object handed over", lower),
+            ("the rules, with their look-ups", total - instance - lower - lift),
+            ("the finding taken back", lift),
+            ("all of it", total),
+            ("the same rules, natively", native),
+        ] {
+            println!("{part:35} {cost:7.1}");
+        }
+    }
+
+    /// Findings of one policy, and what an evaluation takes; none where it
+    /// isn't interested.
+    fn evaluation(&self, projected: &Arc<Projected>, policy: &str) -> Option<(usize, f64)> {
+        let json = Box::new(|| unreachable!("no policy here asks for JSON"));
+        let subject = Arc::new(Subject::from_file(Arc::clone(projected), json));
+        let filter = cases::defaults().rules;
+        let ask = || {
+            evaluate(&self.engine, &filter, &subject, &self.inventory, |it| it.name() == policy)
+        };
+        let findings = ask().first()?.verdicts.as_ref().unwrap().len();
+        Some((findings, cpu(|| drop(black_box(ask())))))
+    }
+
+    /// A fresh instance that is asked next to nothing.
+    fn instance(&self, policy: &str) -> f64 {
+        let policy = self.engine.policies().iter().find(|it| it.name() == policy).unwrap();
+        cpu(|| drop(black_box(policy.check_settings("{}").unwrap())))
+    }
+}
+
+/// Microseconds of CPU that a call takes, in the best of some rounds.
+fn cpu(mut call: impl FnMut()) -> f64 {
+    const ROUNDS: usize = 9;
+    const CALLS: u32 = 500;
+    let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+    let round = |_| {
+        let before = now();
+        (0..CALLS).for_each(|_| call());
+        (now() - before).as_secs_f64() * 1e6 / f64::from(CALLS)
+    };
+    (0..ROUNDS).map(round).min_by(f64::total_cmp).unwrap()
+}
