@@ -74,7 +74,8 @@ impl<'e> Question<'e> {
             return Vec::new();
         }
         let kind = self.subject.kind();
-        let reports = |rule: &RuleInfo| self.filter.admits(rule) && rule.kinds.iter().any(|it| it == kind);
+        let reports =
+            |rule: &RuleInfo| self.filter.admits(rule) && rule.kinds.iter().any(|it| it == kind);
         let wants = |policy: &&Policy| policy.wants(kind) && policy.rules().iter().any(reports);
         engine.policies().iter().filter(wants).collect()
     }

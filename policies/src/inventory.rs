@@ -62,6 +62,17 @@ pub enum UnknownReason {
     Elsewhere,
 }
 
+impl Change {
+    /// The object that it happens to.
+    #[must_use]
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            Self::Put(projected) => &projected.meta().object_ref,
+            Self::Remove(object) => object,
+        }
+    }
+}
+
 /// One unchanging view of a world: the same question has the same answer, and
 /// no answer depends on the order in which objects were given. No look-up costs
 /// more than what it finds.

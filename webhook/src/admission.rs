@@ -11,6 +11,7 @@
 mod action;
 mod asking;
 mod judge;
+mod recent;
 mod request;
 mod response;
 
@@ -29,6 +30,7 @@ use tracing::{debug, info};
 use self::action::{Decision, decide, is_sent};
 use self::asking::{Asker, Suspensions};
 use self::judge::{Event, Judged, Reviewed, Told, judge};
+use self::recent::Recent;
 use self::request::{Asked, Malformed, Request, parse};
 use self::response::Answer;
 use crate::config::OnFault;
@@ -43,13 +45,20 @@ pub struct Admission {
     context: Arc<Live>,
     metrics: Arc<Metrics>,
     suspensions: Suspensions,
+    recent: Recent,
 }
 
 impl Admission {
     /// With what is configured at the moment of a request, and what is known
     /// then.
     pub fn new(runtime: Arc<ArcSwap<Runtime>>, context: Arc<Live>, metrics: Arc<Metrics>) -> Self {
-        Self { runtime, context, metrics, suspensions: Suspensions::default() }
+        Self {
+            runtime,
+            context,
+            metrics,
+            suspensions: Suspensions::default(),
+            recent: Recent::default(),
+        }
     }
 
     /// Answers the body of one request. A malformed one isn't answered with
@@ -79,7 +88,7 @@ impl Admission {
             false => {
                 let (suspensions, metrics) = (&self.suspensions, &*self.metrics);
                 let asker = Asker { runtime: &runtime, suspensions, metrics };
-                judge(asker, &self.context.snapshot(), &event).await
+                judge(asker, &self.recent.over(self.context.snapshot()), &event).await
             }
         };
         self.metrics.left_out(judged.left_out);
@@ -91,6 +100,9 @@ impl Admission {
             ([], [], []) => metrics::Verdict::Allowed,
         };
         self.metrics.request(&about.kind, &about.operation, verdict);
+        if answer.denials.is_empty() && !about.dry_run && !event.is_controlled() {
+            self.recent.note(event.change());
+        }
         about.log(&answer);
         Ok(Reply::json(answer.body(&about.uid)))
     }
@@ -189,6 +201,7 @@ struct About {
     sub_resource: String,
     namespace: String,
     name: String,
+    dry_run: bool,
 }
 
 impl About {
@@ -200,6 +213,7 @@ impl About {
             sub_resource: request.sub_resource.clone(),
             namespace: request.namespace.clone(),
             name: request.name.clone(),
+            dry_run: request.dry_run,
         }
     }
 

@@ -1,4 +1,4 @@
-//! An immutable view of a world, maybe with one object changed.
+//! An immutable view of a world, maybe with a few objects changed.
 
 mod answers;
 
@@ -32,13 +32,25 @@ pub struct Snapshot {
     knowledge: Arc<Knowledge>,
 }
 
-/// One change, on top of a world that doesn't have it.
+/// Changes, on top of a world that doesn't have them.
 #[derive(Clone, Debug)]
 struct Over {
-    /// The object that it replaces, if there is one.
-    gone: ObjectRef,
-    /// What is there instead: one object, or none.
+    changes: Vec<Change>,
+    /// Objects that aren't there any more.
+    removed: Vec<ObjectRef>,
+    /// Objects that are there, each instead of what the world below has of its
+    /// name.
     world: Arc<World>,
+}
+
+impl Over {
+    /// Whether an object of the world below is there no more.
+    fn hides(&self, object: &ObjectRef) -> bool {
+        // Without a name it is never the same as another.
+        !object.name.is_empty()
+            && (self.world.find(object).is_some()
+                || self.removed.iter().any(|one| identity(one) == identity(object)))
+    }
 }
 
 impl Snapshot {
@@ -55,24 +67,38 @@ impl Snapshot {
         Self { world, over: None, knowledge }
     }
 
-    /// The same world as if this had happened to it, and nothing else: the view
-    /// that the API server asks about. It replaces what an earlier call changed.
+    /// The same world as if this had happened to it: the view that the API
+    /// server asks about. Costs as much as there are changes on top already.
     ///
     /// What the object tells of others (that it scales them, or that its
     /// namespace has containers injected) doesn't count here.
     #[must_use]
     pub fn over(&self, change: &Change) -> Self {
+        self.over_all([change])
+    }
+
+    /// The same for several changes, in order.
+    #[must_use]
+    pub fn over_all<'c>(&self, changes: impl IntoIterator<Item = &'c Change>) -> Self {
         let mut world = World::new(&self.knowledge.profile.zone);
-        let gone = match change {
-            Change::Put(projected) => {
-                if !self.world.stands_for(projected) {
+        let mut removed: Vec<ObjectRef> = Vec::new();
+        let mut all = self.over.as_ref().map(|over| over.changes.clone()).unwrap_or_default();
+        all.extend(changes.into_iter().cloned());
+        for change in &all {
+            let object = change.object();
+            if !object.name.is_empty() {
+                world.unshow(object);
+                removed.retain(|one| identity(one) != identity(object));
+            }
+            match change {
+                Change::Put(projected) if !self.world.stands_for(projected) => {
                     world.show_as(projected, self.world.facts(&projected.object));
                 }
-                projected.meta().object_ref.clone()
+                Change::Put(_) => {}
+                Change::Remove(object) => removed.push(object.clone()),
             }
-            Change::Remove(object) => object.clone(),
-        };
-        let over = Some(Over { gone, world: Arc::new(world) });
+        }
+        let over = Some(Over { changes: all, removed, world: Arc::new(world) });
         Self { world: Arc::clone(&self.world), over, knowledge: Arc::clone(&self.knowledge) }
     }
 
@@ -90,8 +116,7 @@ impl Snapshot {
     ) -> Vec<&'s Arc<Entry>> {
         let mut found: Vec<_> = search(&self.world).into_iter().collect();
         if let Some(over) = &self.over {
-            let named = !over.gone.name.is_empty();
-            found.retain(|entry| !(named && identity(entry.name()) == identity(&over.gone)));
+            found.retain(|entry| !over.hides(entry.name()));
             found.extend(search(&over.world));
         }
         found
@@ -148,11 +173,8 @@ impl Snapshot {
 
     /// Whether an entry of the world below isn't there any more.
     fn is_gone(&self, world: &Arc<World>, entry: &Entry) -> bool {
-        self.over.as_ref().is_some_and(|over| {
-            Arc::ptr_eq(world, &self.world)
-                && !over.gone.name.is_empty()
-                && identity(entry.name()) == identity(&over.gone)
-        })
+        let below = Arc::ptr_eq(world, &self.world);
+        below && self.over.as_ref().is_some_and(|over| over.hides(entry.name()))
     }
 
     fn seen_service(&self, namespace: &str, name: &str) -> Option<&Service> {

@@ -97,7 +97,7 @@ impl World {
         }
         if news && let Some(dependents) = self.dependents.get(&Identity::of(object)) {
             for dependent in dependents.clone() {
-                self.unshow(&dependent);
+                self.unshow(&dependent.meta().object_ref);
                 self.hide(&dependent);
             }
         }
@@ -120,7 +120,7 @@ impl World {
         let shown = self.find(object).map(|entry| Arc::clone(entry.projected()));
         let projected = match shown {
             Some(projected) => {
-                self.unshow(&projected);
+                self.unshow(object);
                 projected
             }
             None => self.hidden.remove(&Identity::of(object))?,
@@ -147,7 +147,7 @@ impl World {
             && let Some(entry) = self.shelves.get(namespace).and_then(|one| one.workload(target))
         {
             let dependent = Arc::clone(entry.projected());
-            self.unshow(&dependent);
+            self.unshow(&dependent.meta().object_ref);
             self.show(&dependent);
         }
         if before != self.namespace_told(projected) {
@@ -155,7 +155,7 @@ impl World {
             let inside = shelf.map_or(&[][..], Shelf::workloads).iter();
             let inside: Vec<_> = inside.map(|entry| Arc::clone(entry.projected())).collect();
             for workload in inside {
-                self.unshow(&workload);
+                self.unshow(&workload.meta().object_ref);
                 self.show(&workload);
             }
         }
@@ -195,14 +195,15 @@ impl World {
         self.show_as(projected, facts);
     }
 
-    /// Puts an object in with facts that another world knows.
+    /// Puts an object in with facts that another world knows, whatever its owner.
     pub(super) fn show_as(&mut self, projected: &Arc<Projected>, facts: Facts) {
         let entry = Arc::new(Entry::new(Arc::clone(projected), facts));
         self.post(&entry, Step::In);
     }
 
-    fn unshow(&mut self, projected: &Projected) {
-        if let Some(entry) = self.find(&projected.meta().object_ref).cloned() {
+    /// Takes an object out of sight.
+    pub(super) fn unshow(&mut self, object: &ObjectRef) {
+        if let Some(entry) = self.find(object).cloned() {
             self.post(&entry, Step::Out);
         }
     }

@@ -90,9 +90,8 @@ impl Bench {
         let json = Box::new(|| unreachable!("no policy here asks for JSON"));
         let subject = Arc::new(Subject::from_file(Arc::clone(projected), json));
         let filter = cases::defaults().rules;
-        let ask = || {
-            evaluate(&self.engine, &filter, &subject, &self.inventory, |it| it.name() == policy)
-        };
+        let ask =
+            || evaluate(&self.engine, &filter, &subject, &self.inventory, |it| it.name() == policy);
         let findings = ask().first()?.verdicts.as_ref().unwrap().len();
         Some((findings, cpu(|| drop(black_box(ask())))))
     }

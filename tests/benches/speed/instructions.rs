@@ -41,7 +41,10 @@ pub(crate) fn print() {
     let start = count(&[nothing]);
     let measured = [
         ("start, with one object that no policy wants", start),
-        ("one evaluation, read and told", count(&[&only[..], &[set]].concat()).saturating_sub(start)),
+        (
+            "one evaluation, read and told",
+            count(&[&only[..], &[set]].concat()).saturating_sub(start),
+        ),
         ("1,000 manifests", count(&[releases.into_os_string()])),
     ];
     println!("\ninstructions, by callgrind on one thread");

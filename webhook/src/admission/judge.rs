@@ -87,6 +87,19 @@ impl Event {
     pub(crate) fn is_deleting(&self) -> bool {
         !matches!(self, Self::Delete(_)) && self.reviewed().projected.meta().traits.deleting
     }
+
+    /// What the world will be told, if it happens.
+    pub(crate) fn change(&self) -> Change {
+        match self {
+            Self::Create(new) | Self::Update { new, .. } => new.change(),
+            Self::Delete(old) => Change::Remove(old.name().clone()),
+        }
+    }
+
+    /// Whether a controller wrote the object.
+    pub(crate) fn is_controlled(&self) -> bool {
+        self.reviewed().projected.is_controlled()
+    }
 }
 
 /// Judges a request beside a world that may, or may not yet, have the object.

@@ -57,6 +57,8 @@ pub(crate) struct Request {
     pub(crate) namespace: String,
     /// Empty where the API server is going to generate it.
     pub(crate) name: String,
+    /// Whether nothing is going to be stored.
+    pub(crate) dry_run: bool,
     pub(crate) asked: Asked,
 }
 
@@ -85,6 +87,8 @@ struct Wire {
     namespace: String,
     #[serde(default)]
     operation: String,
+    #[serde(default)]
+    dry_run: bool,
     object: Option<Node>,
     old_object: Option<Node>,
 }
@@ -128,6 +132,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Request, Malformed> {
         sub_resource: wire.sub_resource,
         namespace: wire.namespace,
         name: wire.name,
+        dry_run: wire.dry_run,
         asked,
     })
 }

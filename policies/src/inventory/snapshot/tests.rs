@@ -334,3 +334,23 @@ fn a_snapshot_that_is_held_keeps_its_world() {
     });
     assert_eq!(print(&live.snapshot()), before.replace("Unknown(Elsewhere)", "Absent"));
 }
+
+#[test]
+fn several_changes_lie_over_each_other() {
+    let objects = named();
+    let put = |at: usize| Change::Put(Arc::clone(&objects[at]));
+    let remove = |at: usize| Change::Remove(objects[at].meta().object_ref.clone());
+    // Two Services and the set that names one of them.
+    let (db, other, set) = (0, 3, 4);
+    let kept = objects.iter().enumerate().filter(|(at, _)| ![db, other, set].contains(at));
+    let kept: Vec<_> = kept.map(|(_, one)| Arc::clone(one)).collect();
+    let base = Snapshot::build(kept.iter().cloned(), Knowledge::default());
+    let all = print(&Snapshot::build(objects.iter().cloned(), Knowledge::default()));
+    let none = print(&base);
+    same(&print(&base.over_all(&[put(db), put(other), put(set)])), &all, &"put");
+    same(&print(&base.over(&put(set)).over(&put(other)).over(&put(db))), &all, &"stacked");
+    let undone = base.over_all(&[put(db), put(set), remove(set), remove(db)]);
+    same(&print(&undone), &none, &"undone");
+    let again = undone.over_all(&[put(set), put(db), put(other), remove(other), put(other)]);
+    same(&print(&again), &all, &"again");
+}
