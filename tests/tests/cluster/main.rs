@@ -4,6 +4,7 @@
 
 mod api_server;
 mod certificates;
+mod context;
 mod harness;
 mod parity;
 
@@ -25,7 +26,9 @@ enum Test {
 
 fn main() -> ExitCode {
     let shared = Shared::default();
-    let tests = [api_server::TESTS, certificates::TESTS, harness::TESTS, parity::TESTS].concat();
+    let tests =
+        [api_server::TESTS, certificates::TESTS, context::TESTS, harness::TESTS, parity::TESTS];
+    let tests = tests.concat();
     let trials = tests.into_iter().map(|(name, test)| trial(name, test, &shared)).collect();
     let conclusion = run(&Arguments::from_args(), trials);
     let cluster = Arc::into_inner(shared).and_then(OnceLock::into_inner);

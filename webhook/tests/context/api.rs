@@ -23,11 +23,20 @@ struct Inside {
     kinds: BTreeMap<String, Kind>,
     /// Nobody answers.
     down: bool,
-    /// Lists can't be streamed.
-    paged_only: bool,
+    /// How a list that is asked for as a stream fails, if it does.
+    unstreamed: Option<Unstreamed>,
     /// The calls, as method, path and query.
     calls: Vec<String>,
     events: BTreeMap<String, Value>,
+}
+
+/// How an API server says that it can't stream lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unstreamed {
+    /// It doesn't know of them: the answer is an error.
+    Unknown,
+    /// Its etcd is too old, which it finds out in the stream.
+    OldEtcd,
 }
 
 #[derive(Default)]
@@ -102,8 +111,8 @@ impl Api {
         }
     }
 
-    pub(crate) fn page_only(&self) {
-        self.inside().paged_only = true;
+    pub(crate) fn page_only(&self, how: Unstreamed) {
+        self.inside().unstreamed = Some(how);
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
@@ -176,7 +185,8 @@ impl Inside {
             return Ok(status(code, "refused"));
         }
         let flag = |key: &str| query.get(key).is_some_and(|value| value == "true");
-        if flag("sendInitialEvents") && self.paged_only {
+        let unstreamed = self.unstreamed.filter(|_| flag("sendInitialEvents"));
+        if unstreamed == Some(Unstreamed::Unknown) {
             return Ok(status(422, "sendInitialEvents is forbidden"));
         }
         let (version, kind) = (self.version, self.kind(plural));
@@ -188,7 +198,11 @@ impl Inside {
         let send = |text: String| {
             let _ = sender.unbounded_send(Ok(text));
         };
-        if flag("sendInitialEvents") {
+        if unstreamed == Some(Unstreamed::OldEtcd) {
+            let error = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                "reason": "InternalError", "message": "no progress requests", "code": 500});
+            send(line("ERROR", &error));
+        } else if flag("sendInitialEvents") {
             for (_, object) in kind.objects.iter().filter(|(key, _)| here(key)) {
                 send(line("ADDED", object));
             }

@@ -13,7 +13,7 @@ use headlint_webhook::context::{Context, KindStatus, Settings, State};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use self::api::{Api, resources};
+use self::api::{Api, Unstreamed, resources};
 
 /// Far beyond what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,17 +120,19 @@ async fn lists_and_watches_fill_the_inventory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_are_read_where_lists_cannot_be_streamed() {
-    let api = Api::default();
-    api.page_only();
-    for number in 0..250 {
-        api.put("services", service(&format!("s{number}")));
+    for how in [Unstreamed::Unknown, Unstreamed::OldEtcd] {
+        let api = Api::default();
+        api.page_only(how);
+        for number in 0..250 {
+            api.put("services", service(&format!("s{number}")));
+        }
+        let running = ready(&api, &Settings::default()).await;
+        assert_eq!(running.status("Service").objects, 250);
+        let is_page = |call: &&String| call.contains("/services?&limit=100");
+        assert_eq!(api.calls().iter().filter(is_page).count(), 3, "{how:?}: {:?}", api.calls());
+        api.put("services", service("new"));
+        until("a new Service is known", || running.has_service("new")).await;
     }
-    let running = ready(&api, &Settings::default()).await;
-    assert_eq!(running.status("Service").objects, 250);
-    let pages = api.calls().iter().filter(|call| call.contains("/services?&limit=100")).count();
-    assert_eq!(pages, 3, "{:?}", api.calls());
-    api.put("services", service("new"));
-    until("a new Service is known", || running.has_service("new")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,7 +234,7 @@ async fn one_malformed_object_spoils_no_list() {
     for paged in [false, true] {
         let api = Api::default();
         if paged {
-            api.page_only();
+            api.page_only(Unstreamed::Unknown);
         }
         let mut broken = service("broken");
         broken["spec"]["selector"] = json!("app=db");
