@@ -33,8 +33,7 @@ pub async fn reviewer(shared: &Shared) -> anyhow::Result<Reviewer> {
     // What the API server doesn't list isn't there; kinds that it doesn't show
     // are unknown.
     let profile = config.cluster.clone();
-    let knowledge =
-        Knowledge { complete: true, profile: profile.clone(), ..Knowledge::default() };
+    let knowledge = Knowledge { complete: true, profile: profile.clone(), ..Knowledge::default() };
     let live = Arc::new(Live::new(knowledge));
     let settings = context::Settings {
         namespaces: config.namespaces.iter().cloned().collect(),
@@ -103,12 +102,7 @@ fn watch(context: Arc<Context>, client: Client) -> anyhow::Result<()> {
 }
 
 /// Counts what is known, and says once that it is complete.
-async fn report(
-    context: Arc<Context>,
-    pending: Arc<Pending>,
-    gate: Gate,
-    metrics: Arc<Metrics>,
-) {
+async fn report(context: Arc<Context>, pending: Arc<Pending>, gate: Gate, metrics: Arc<Metrics>) {
     loop {
         metrics.pending_findings.set(i64::try_from(pending.standing()).unwrap_or(i64::MAX));
         for status in context.status() {
