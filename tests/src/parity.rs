@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures::{StreamExt, stream};
 use headlint_policies::engine::{Origin, Subject, Version};
 use headlint_policies::evaluate::evaluate;
+use headlint_policies::finding::ObjectRef;
 use headlint_policies::inventory::{Inventory, Knowledge, Snapshot};
 use headlint_policies::lint::Options;
 use headlint_policies::manifest::{Node, Source, load};
@@ -26,12 +27,16 @@ use crate::cluster::{Answer, Cluster, StandIn, until};
 pub const EXEMPT: [&str; 6] = [
     "yaml-number-port-surprise",
     "service-name-portability",
-    "empty-selector-is-selectorless",
+    EMPTY,
     "duplicate-object",
     "yaml-duplicate-key",
     "unknown-field-case",
 ];
 
+/// An empty selector: the API server stores none, and then the webhook tells
+/// that there are no endpoints.
+const EMPTY: &str = "empty-selector-is-selectorless";
+const WITHOUT_ENDPOINTS: &str = "selectorless-without-endpoints";
 /// Requests in flight.
 const CONCURRENCY: usize = 16;
 /// Of the webhook that records.
@@ -126,9 +131,12 @@ impl Recorded {
             .collect();
         let report = lint_text("-", &self.case.text, &options).report;
         assert!(report.faults.is_empty(), "{:?}", report.faults);
+        let emptied: BTreeSet<_> =
+            report.findings.iter().filter(|it| it.rule == EMPTY).map(|it| &it.object).collect();
         let findings = report.findings.iter();
         let findings = findings.filter(|it| reviewed.contains(&it.object) && !is_exempt(&it.rule));
         let mut by_linter: Vec<_> = findings.map(brief).collect();
+        by_linter.extend(emptied.intersection(&reviewed).map(|it| without_endpoints(it)));
         by_linter.sort();
 
         let knowledge = Knowledge { complete: true, ..Knowledge::default() };
@@ -149,7 +157,15 @@ impl Recorded {
                 let verdicts = judgement.verdicts.expect("no policy fails").into_iter();
                 let verdicts = verdicts.filter(|it| !projected.ignored.contains(&it.rule));
                 by_webhook.extend(verdicts.filter(|it| !is_exempt(&it.rule)).map(|it| {
-                    format!("{} {} {}/{} {}", it.rule, it.severity, of.kind, of.name, it.path)
+                    match emptied.contains(of) && it.rule == WITHOUT_ENDPOINTS {
+                        true => without_endpoints(of),
+                        false => {
+                            format!(
+                                "{} {} {}/{} {}",
+                                it.rule, it.severity, of.kind, of.name, it.path
+                            )
+                        }
+                    }
                 }));
             }
         }
@@ -175,6 +191,11 @@ struct Known {
     node: Node,
     projected: Arc<Projected>,
     is_reviewed: bool,
+}
+
+/// What becomes of [`EMPTY`] in a webhook, with whatever severity.
+fn without_endpoints(object: &ObjectRef) -> String {
+    format!("{WITHOUT_ENDPOINTS} {}/{}", object.kind, object.name)
 }
 
 fn is_exempt(rule: &str) -> bool {
