@@ -1,17 +1,25 @@
 //! The cases of all rules as a real API server sees them: for every object what
-//! a webhook is sent, or why the API server refuses it.
+//! a webhook is sent, or why the API server refuses it; and what the policies
+//! say of either.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
-use headlint_policies::manifest::{Source, load};
+use headlint_policies::engine::{Origin, Subject, Version};
+use headlint_policies::evaluate::evaluate;
+use headlint_policies::finding::ObjectRef;
+use headlint_policies::inventory::{Inventory, Knowledge, Snapshot};
+use headlint_policies::lint::Options;
+use headlint_policies::manifest::{Node, Source, load};
+use headlint_policies::model::{Projected, project};
 use hyper::Request;
 use kube::Client;
 use kube::discovery::{ApiResource, Discovery, Scope};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, brief, engine, lint_text};
 use crate::cluster::{Answer, Cluster, StandIn, until};
 
 /// Rules whose cases mean something else to an API server, or nothing: what
@@ -19,12 +27,16 @@ use crate::cluster::{Answer, Cluster, StandIn, until};
 pub const EXEMPT: [&str; 6] = [
     "yaml-number-port-surprise",
     "service-name-portability",
-    "empty-selector-is-selectorless",
+    EMPTY,
     "duplicate-object",
     "yaml-duplicate-key",
     "unknown-field-case",
 ];
 
+/// An empty selector: the API server stores none, and then the webhook tells
+/// that there are no endpoints.
+const EMPTY: &str = "empty-selector-is-selectorless";
+const WITHOUT_ENDPOINTS: &str = "selectorless-without-endpoints";
 /// Requests in flight.
 const CONCURRENCY: usize = 16;
 /// Of the webhook that records.
@@ -93,6 +105,101 @@ pub fn record(cluster: &Cluster) -> Vec<Recorded> {
             Recorded { case, objects: objects.collect() }
         })
         .collect()
+}
+
+impl Recorded {
+    /// Whether the API server refuses one of the objects.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.objects.iter().any(|(_, fate)| matches!(fate, Fate::Refused(_)))
+    }
+
+    /// What the linter says of the case with `--complete`, and what the
+    /// policies say of the reviews, beside the same objects: of those that a
+    /// webhook is asked about, by [`brief`], sorted.
+    ///
+    /// # Panics
+    /// When a policy fails, or a review can't be read.
+    #[must_use]
+    pub fn said(&self) -> (Vec<String>, Vec<String>) {
+        let options = Options { complete: true, ..self.case.options.clone() };
+        let known: Vec<_> = self.objects.iter().map(|pair| self.known(pair)).collect();
+        let reviewed: BTreeSet<_> = known
+            .iter()
+            .filter(|it| it.is_reviewed)
+            .map(|it| &it.projected.meta().object_ref)
+            .collect();
+        let report = lint_text("-", &self.case.text, &options).report;
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+        let emptied: BTreeSet<_> =
+            report.findings.iter().filter(|it| it.rule == EMPTY).map(|it| &it.object).collect();
+        let findings = report.findings.iter();
+        let findings = findings.filter(|it| reviewed.contains(&it.object) && !is_exempt(&it.rule));
+        let mut by_linter: Vec<_> = findings.map(brief).collect();
+        by_linter.extend(emptied.intersection(&reviewed).map(|it| without_endpoints(it)));
+        by_linter.sort();
+
+        let knowledge = Knowledge { complete: true, ..Knowledge::default() };
+        let all = known.iter().map(|it| Arc::clone(&it.projected));
+        let snapshot = Arc::new(Snapshot::build(all, knowledge));
+        let mut by_webhook = Vec::new();
+        for Known { node, projected, .. } in known.iter().filter(|it| it.is_reviewed) {
+            let situated = match snapshot.situated(&projected.object) {
+                Some(object) => Arc::new(Projected { object, ..Projected::clone(projected) }),
+                None => Arc::clone(projected),
+            };
+            let node = node.clone();
+            let version = Version::new(situated, Box::new(move || node.to_json()));
+            let subject = Arc::new(Subject::created(version, Origin::Admission));
+            let inventory: Arc<dyn Inventory + Send + Sync> = Arc::<Snapshot>::clone(&snapshot);
+            let of = &projected.meta().object_ref;
+            for judgement in evaluate(engine(), &options.rules, &subject, &inventory, |_| true) {
+                let verdicts = judgement.verdicts.expect("no policy fails").into_iter();
+                let verdicts = verdicts.filter(|it| !projected.ignored.contains(&it.rule));
+                by_webhook.extend(verdicts.filter(|it| !is_exempt(&it.rule)).map(|it| {
+                    match emptied.contains(of) && it.rule == WITHOUT_ENDPOINTS {
+                        true => without_endpoints(of),
+                        false => {
+                            format!(
+                                "{} {} {}/{} {}",
+                                it.rule, it.severity, of.kind, of.name, it.path
+                            )
+                        }
+                    }
+                }));
+            }
+        }
+        by_webhook.sort();
+        (by_linter, by_webhook)
+    }
+
+    fn known(&self, (object, fate): &(Value, Fate)) -> Known {
+        let (object, is_reviewed) = match fate {
+            Fate::Reviewed(request) => (&request["object"], true),
+            _ => (object, false),
+        };
+        let node = Node::deserialize(object).expect("it is JSON");
+        let projected = project(&node, &self.case.options.default_namespace);
+        let projected = Arc::new(projected.expect("its types are right"));
+        Known { node, projected, is_reviewed }
+    }
+}
+
+/// An object as it is known beside the others: from its review, or else from
+/// the file.
+struct Known {
+    node: Node,
+    projected: Arc<Projected>,
+    is_reviewed: bool,
+}
+
+/// What becomes of [`EMPTY`] in a webhook, with whatever severity.
+fn without_endpoints(object: &ObjectRef) -> String {
+    format!("{WITHOUT_ENDPOINTS} {}/{}", object.kind, object.name)
+}
+
+fn is_exempt(rule: &str) -> bool {
+    EXEMPT.contains(&rule)
 }
 
 fn objects(case: &Case) -> Vec<Value> {
@@ -172,6 +279,10 @@ impl Recorder {
             (Ok(_), Some(review)) => Fate::Reviewed(review),
             (Ok(_), None) => Fate::Unreviewed,
             (Err(kube::Error::Api(status)), None) => Fate::Refused(status.message),
+            // A namespace that was made for the case is found out last.
+            (Err(kube::Error::Api(status)), Some(review)) if status.is_already_exists() => {
+                Fate::Reviewed(review)
+            }
             (answer, review) => panic!("{object}: {answer:?} {review:?}"),
         }
     }

@@ -70,8 +70,10 @@ fn dropping_cluster_ip_none(cluster: &Cluster) {
 
 fn none_cant_become_an_address(cluster: &Cluster) {
     let namespace = cluster.namespace();
-    let _ = namespace.apply(&service("{clusterIP: None, ports: [{port: 80}]}")).succeeded();
-    let address = service("{clusterIP: 10.0.0.1, ports: [{port: 80}]}");
+    let spec =
+        |ip: &str| format!("{{clusterIP: {ip}, selector: {{app: db}}, ports: [{{port: 80}}]}}");
+    let _ = namespace.apply(&service(&spec("None"))).succeeded();
+    let address = service(&spec("10.0.0.1"));
     let _ = namespace.apply(&address).refused_with("may not change once set");
     let _ = namespace.apply_server_side(&address).refused_with("may not change once set");
 }

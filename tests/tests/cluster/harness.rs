@@ -189,11 +189,7 @@ fn a_balancer_loses_no_connection(cluster: &Cluster) {
     let served = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..8)
-        .map(|_| {
-            cluster.block_on(async {
-                tokio::spawn(ask(address, Arc::clone(&served), Arc::clone(&stop)))
-            })
-        })
+        .map(|_| cluster.spawn(ask(address, Arc::clone(&served), Arc::clone(&stop))))
         .collect();
     let count = |name: &str| served.lock().unwrap().get(name).copied().unwrap_or(0);
     let total = || served.lock().unwrap().values().sum::<usize>();

@@ -1,6 +1,6 @@
 //! Tests on a real control plane, which they share.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod api_server;
 mod certificates;
