@@ -286,7 +286,7 @@ pub fn announce(runtime: &Runtime) {
 /// A policy that can't be used, in one line.
 #[must_use]
 pub fn fault_line(fault: &Fault) -> String {
-    format!("the policy {} {}", fault.policy, fault.reason)
+    format!("the policy {}: {}", fault.policy, fault.reason)
 }
 
 /// The current day in UTC, by which exemptions expire.

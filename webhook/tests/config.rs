@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use headlint_policies::engine::Limits;
 use headlint_webhook::args::CheckConfigArgs;
 use headlint_webhook::check_config;
-use headlint_webhook::config::{Enforcement, OnFault};
+use headlint_webhook::config::{Enforcement, OnFault, Written};
 use headlint_webhook::metrics::Metrics;
 use headlint_webhook::runtime::{Live, Loader};
 use tempfile::TempDir;
@@ -129,6 +129,17 @@ fn policies_that_cannot_be_used_are_told() {
     fs::write(policies.join("notes.txt"), "not looked at").unwrap();
     let broken = said(&folder, args());
     insta::assert_snapshot!(format!("{gone}{empty}{broken}"));
+}
+
+#[test]
+fn the_schema_is_that_of_the_types() {
+    let path = "schema/headlint-webhook-config.v1.json";
+    let schema = serde_json::to_string_pretty(&schemars::schema_for!(Written)).unwrap() + "\n";
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        fs::write(path, &schema).unwrap();
+    }
+    let kept = fs::read_to_string(path).unwrap();
+    assert_eq!(kept, schema, "INSTA_UPDATE=always writes it anew");
 }
 
 /// A loader over a folder, and what it has put into use.

@@ -124,9 +124,12 @@ impl Exemption {
             Query::parse(&expression.value).map_err(|refusal| {
                 let why = match refusal {
                     // The parser draws the query over several lines.
-                    Refusal::Invalid(why) => {
-                        why.lines().last().unwrap_or_default().trim().to_owned()
-                    }
+                    Refusal::Invalid(why) => why
+                        .lines()
+                        .last()
+                        .unwrap_or_default()
+                        .trim_start_matches([' ', '='])
+                        .to_owned(),
                     Refusal::TooCostly => "it costs too much".to_owned(),
                 };
                 let message = format!("`{}` is no JSONPath query: {why}", expression.value);
