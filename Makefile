@@ -36,7 +36,7 @@ build: policies ## Builds target/release/headlint
 
 policies: setup target/policies/.packed ## Builds the built-in policies
 
-target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh .cargo/config.toml $(PACK_SOURCES) \
+target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh wasm-policies/cargo.sh .cargo/config.toml $(PACK_SOURCES) \
 		$(LIST) Cargo.toml Cargo.lock rust-toolchain.toml
 	$(call step,packer,$(cargo_build))
 	$(call step,policies,wasm-policies/build.sh)
@@ -51,8 +51,9 @@ test: build target/kubectl-reference control-plane ## Sets up and passes every t
 	$(call step,tests,cargo test --locked --release --workspace)
 	@echo "all tests passed" >&2
 
-bench: build ## Prints what one evaluation of each policy costs
-	@cargo bench --locked --quiet --workspace --bench evaluate
+bench: build ## Prints speed, memory and instructions, also beside others
+	@tests/setup.sh bench
+	@cargo bench --locked --quiet --workspace --bench speed
 
 # kubectl's own code for reading files, of a pinned version.
 target/kubectl-reference: $(wildcard tests/kubectl/reference/*)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building needs; with the argument `go`, what building kubectl
-# needs; with `etcd FILE`, puts etcd there. Says nothing where all is there.
+# needs; with `bench`, what is measured beside ours; with `etcd FILE`, puts etcd there. Says nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -24,6 +24,18 @@ if [ "${1:-}" = go ]; then
     if [ "${minor:-0}" -lt 21 ]; then
         echo "no Go of version 1.21 or later: install it (https://go.dev/dl)" >&2
         exit 1
+    fi
+    exit
+fi
+
+if [ "${1:-}" = bench ]; then
+    command -v valgrind >/dev/null || install valgrind
+    # Outside of the tree: it is a tool, and no part of what is built.
+    score=${XDG_CACHE_HOME:-$HOME/.cache}/headlint-bench/kube-score
+    if [ ! -x "$score" ]; then
+        tests/setup.sh go
+        echo "installing kube-score" >&2
+        GOBIN=$(dirname "$score") go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
     fi
     exit
 fi

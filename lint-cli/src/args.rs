@@ -99,7 +99,7 @@ pub(crate) struct LintArgs {
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
-    /// Print time, calls and memory of each policy to standard error
+    /// Print CPU time, calls and memory of each policy to standard error
     #[arg(long)]
     pub(crate) profile: bool,
 }
