@@ -37,7 +37,7 @@ pub(crate) fn print() {
     estate::write(&releases, 1000);
 
     // One rule of one policy: one evaluation, and the finding it leads to.
-    let only = ["--only".into(), "statefulset-service-missing".into()];
+    let only: [OsString; 2] = ["--only".into(), "statefulset-service-missing".into()];
     let start = count(&[nothing]);
     let measured = [
         ("start, with one object that no policy wants", start),

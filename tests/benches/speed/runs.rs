@@ -85,7 +85,7 @@ fn tools() -> PathBuf {
 }
 
 fn lint(paths: &[OsString]) -> Taken {
-    measure(headlint(), &[&["lint".into()], paths].concat())
+    measure(headlint(), &[&["lint".into()][..], paths].concat())
 }
 
 /// Of three runs, the one that was disturbed least.
