@@ -13,10 +13,14 @@ pub(crate) const TESTS: &[(&str, Test)] =
     &[("both_doors_say_the_same_of_every_case", Sharing(both_doors_say_the_same))];
 
 /// Cases that the API server makes something else of, and why.
-const DIFFERENT: [(&str, &str); 6] = [
+const DIFFERENT: [(&str, &str); 7] = [
     ("changes/cases/cluster-ip-none-dropped-no-op/quiet-deleting", DELETING),
     ("changes/cases/governing-service-deleted/quiet-set-deleting", DELETING),
     ("pod-names/cases/pod-fqdn-too-long/quiet-generate-name", "it has made up the name"),
+    (
+        "selector-presence/cases/empty-selector-is-selectorless/fires-virtual-ip",
+        "it stores no selector, and what then tells of it is about headless Services alone",
+    ),
     ("selector-presence/cases/selector-matches-nothing/quiet-patch-of-workload", PATCH),
     (
         "selector-presence/cases/selector-matches-nothing/quiet-replicas-unset",
