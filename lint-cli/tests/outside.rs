@@ -38,9 +38,8 @@ fn block(section: &str, language: &str) -> String {
 fn build(folder: &Path, name: &str, cargo_toml: &str, lib: &str) -> PathBuf {
     let folder = folder.join(name);
     fs::create_dir_all(folder.join("src")).expect("it can be made");
-    let cargo_toml = cargo_toml
-        .replace("<this tree>", &tree().display().to_string())
-        .replace("my-policy", name);
+    let cargo_toml =
+        cargo_toml.replace("<this tree>", &tree().display().to_string()).replace("my-policy", name);
     fs::write(folder.join("Cargo.toml"), cargo_toml).expect("it can be written");
     fs::write(folder.join("src/lib.rs"), lib).expect("it can be written");
     // The same versions of dependencies, which are here already.

@@ -253,6 +253,9 @@ struct Judged {
     profile: Vec<PolicyProfile>,
 }
 
+/// What a policy said, and the processor time that it took.
+type Timed<'e> = (Judgement<'e>, Duration);
+
 fn judge(
     engine: &Engine,
     items: &[Item],
@@ -265,7 +268,7 @@ fn judge(
     let done = AtomicUsize::new(0);
     let whole = items.iter().filter(|item| !item.is_patch);
     let places = Places::new(whole.map(|item| (&item.document, &*item.projected)));
-    let judgements: Vec<(Vec<(Judgement<'_>, Duration)>, Vec<Finding>)> = items
+    let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = items
         .par_iter()
         .map(|item| {
             let document = item.document.clone();

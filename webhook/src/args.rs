@@ -26,7 +26,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer the API server (the default)
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check a configuration file without serving
     CheckConfig(CheckConfigArgs),
 }
@@ -35,7 +35,7 @@ impl Args {
     /// The command; serving, if none was given.
     #[must_use]
     pub fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        self.command.unwrap_or(Command::Serve(Box::new(self.serve)))
     }
 }
 

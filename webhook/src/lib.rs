@@ -53,7 +53,7 @@ pub fn run<T: Into<OsString> + Clone>(
             let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
             ExitCode::from(check_config(&args, &mut stdout, &mut stderr))
         }
-        Command::Serve(args) => match serve(args, reviewer) {
+        Command::Serve(args) => match serve(*args, reviewer) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!("can't serve: {error:#}");

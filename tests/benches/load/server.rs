@@ -30,7 +30,7 @@ pub(crate) fn run(many: bool, folder: &Path) {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let process = Process::start(args).await.unwrap();
+        let process = Process::start(*args).await.unwrap();
         let shared = &process.shared;
         let admission = Admission::new(Arc::clone(&shared.live), live, Arc::clone(&shared.metrics));
         let admission = Arc::new(admission);

@@ -1,6 +1,6 @@
 //! A certificate and its key from files, such as a mounted Secret's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -43,17 +43,17 @@ impl KeyFiles {
 /// The certificates of a PEM file; at least one.
 pub(super) fn certificates(
     contents: &Contents,
-    path: &PathBuf,
+    path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes(contents, path)?).collect();
-    let chain =
-        chain.map_err(|error| TlsError::Pem { path: path.clone(), reason: error.to_string() })?;
+    let chain = chain
+        .map_err(|error| TlsError::Pem { path: path.to_owned(), reason: error.to_string() })?;
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate { path: path.clone() });
+        return Err(TlsError::NoCertificate { path: path.to_owned() });
     }
     Ok(chain)
 }
 
-fn bytes<'c>(contents: &'c Contents, path: &PathBuf) -> Result<&'c [u8], TlsError> {
-    contents.read(path).map_err(|source| TlsError::Read { path: path.clone(), source })
+fn bytes<'c>(contents: &'c Contents, path: &Path) -> Result<&'c [u8], TlsError> {
+    contents.read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }

@@ -59,7 +59,7 @@ async fn a_process_gets_ready_serves_tells_of_itself_and_ends() {
         "20",
     ];
     let Command::Serve(args) = Args::parse_from(arguments).command() else { panic!("it serves") };
-    let process = Process::start(args).await.unwrap();
+    let process = Process::start(*args).await.unwrap();
     let [requests, operations] = process.addresses().unwrap();
     let context = process.shared.gates.gate("context", "not listed yet: Pod");
     let metrics = std::sync::Arc::clone(&process.shared.metrics);
