@@ -1,5 +1,6 @@
 //! The linter's door: files in, a report out.
 
+mod environments;
 mod locate;
 mod patches;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use rayon::prelude::*;
 
-use self::locate::Places;
+use self::environments::Environments;
 use crate::engine::{self, Engine, Subject};
 use crate::evaluate::{Judgement, Question, RuleFilter};
 use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
@@ -165,6 +166,7 @@ pub fn lint(
         // What could not be read may be just what a look-up asks for.
         unreadable: !errors.is_empty() || skipped.iter().any(Skipped::is_unrendered),
         unwatched: Vec::new(),
+        namespaces: Vec::new(),
         profile: ClusterProfile::default(),
     };
     let whole = items.iter().filter(|item| !item.is_patch);
@@ -175,9 +177,7 @@ pub fn lint(
             Arc::make_mut(&mut item.projected).object = object;
         }
     }
-    let snapshot: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot);
-
-    let judged = judge(engine, &items, &snapshot, options, progress);
+    let judged = judge(engine, &items, snapshot, options, progress);
     findings.extend(judged.findings);
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
     for finding in &findings {
@@ -259,7 +259,7 @@ type Timed<'e> = (Judgement<'e>, Duration);
 fn judge(
     engine: &Engine,
     items: &[Item],
-    inventory: &Arc<dyn Inventory + Send + Sync>,
+    snapshot: Snapshot,
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Judged {
@@ -267,14 +267,15 @@ fn judge(
         engine.policies().iter().map(|policy| (policy.name(), Patience::default())).collect();
     let done = AtomicUsize::new(0);
     let whole = items.iter().filter(|item| !item.is_patch);
-    let places = Places::new(whole.map(|item| (&item.document, &*item.projected)));
+    let environments = Environments::new(whole, snapshot);
     let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = items
         .par_iter()
         .map(|item| {
             let document = item.document.clone();
             let json = Box::new(move || document.tree().to_json());
             let subject = Arc::new(Subject::from_file(Arc::clone(&item.projected), json));
-            let question = Question::new(&options.rules, &subject, inventory);
+            let environment = environments.of(item);
+            let question = Question::new(&options.rules, &subject, &environment.inventory);
             let policies = question.policies(engine).into_iter();
             let mut judgements: Vec<_> = policies
                 .filter(|policy| patience[policy.name()].lasts())
@@ -298,7 +299,7 @@ fn judge(
                     Err(_) => {}
                 }
             }
-            let findings = places.findings(&item.document, &item.projected, verdicts);
+            let findings = environment.places.findings(&item.document, &item.projected, verdicts);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, items.len());
             (judgements, findings)
         })

@@ -19,6 +19,9 @@ pub struct Knowledge {
     pub unreadable: bool,
     /// Kinds that are never read, such as `Secret`.
     pub unwatched: Vec<String>,
+    /// The only namespaces that are read, beside what is cluster-scoped; empty
+    /// for all.
+    pub namespaces: Vec<String>,
     /// The cluster.
     pub profile: ClusterProfile,
 }
@@ -50,6 +53,16 @@ impl Over {
         !object.name.is_empty()
             && (self.world.find(object).is_some()
                 || self.removed.iter().any(|one| identity(one) == identity(object)))
+    }
+}
+
+impl Knowledge {
+    /// Whether a namespace is read; without one, whether all are.
+    fn reads(&self, namespace: Option<&str>) -> bool {
+        self.namespaces.is_empty()
+            || namespace.is_some_and(|name| {
+                name.is_empty() || self.namespaces.iter().any(|read| read == name)
+            })
     }
 }
 

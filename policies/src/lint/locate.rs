@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::engine::Verdict;
 use crate::finding::{Finding, Location, ObjectRef, Related};
@@ -12,16 +13,26 @@ use crate::path::Path;
 /// Where the objects of a run are.
 pub(super) struct Places<'d> {
     documents: HashMap<&'d ObjectRef, &'d Document>,
+    /// Where the others are.
+    below: Option<Arc<Self>>,
 }
 
 impl<'d> Places<'d> {
     /// Of objects that share a name, the last one counts, as it does when they
     /// are applied.
-    pub(super) fn new(objects: impl Iterator<Item = (&'d Document, &'d Projected)>) -> Self {
+    pub(super) fn new(
+        objects: impl Iterator<Item = (&'d Document, &'d Projected)>,
+        below: Option<Arc<Self>>,
+    ) -> Self {
         let documents = objects
             .map(|(document, projected)| (&projected.object.meta().object_ref, document))
             .collect();
-        Self { documents }
+        Self { documents, below }
+    }
+
+    fn document(&self, object: &ObjectRef) -> Option<&'d Document> {
+        let below = || self.below.as_ref()?.document(object);
+        self.documents.get(object).copied().or_else(below)
     }
 
     /// The verdicts on one object, as findings. Files are read again only for
@@ -52,7 +63,7 @@ impl<'d> Places<'d> {
                         location: if place.object == *object {
                             Some(location(document, &tree, &place.path, place.range))
                         } else {
-                            self.documents.get(&place.object).map(|document| {
+                            self.document(&place.object).map(|document| {
                                 location(document, &document.tree(), &place.path, place.range)
                             })
                         },

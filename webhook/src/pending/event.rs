@@ -79,7 +79,7 @@ fn reason(rule: &str) -> String {
 
 fn note(verdict: &Verdict) -> String {
     let Verdict { rule, path, what, why, help, .. } = verdict;
-    let mut note = format!("{rule}: {what} ({path}). {why} {help}");
+    let mut note = format!("{rule}: {what} ({path}); {why}; {help}");
     if note.len() > LONGEST_NOTE {
         note.truncate(note.floor_char_boundary(LONGEST_NOTE - "…".len()));
         note.push('…');
