@@ -6,7 +6,8 @@
 //!         ├─ servers      Process: ends with the test, however that ends
 //!         ├─ Namespace    kubectl in a namespace of its own, and claims
 //!         ├─ StandIn      a webhook that answers as a test wants
-//!         └─ Balancer     a Service's address, in place of kube-proxy
+//!         ├─ Balancer     a Service's address, in place of kube-proxy
+//!         └─ Webhook      headlint-webhook, and what the API server asks it
 //! ```
 //!
 //! There is no node: Pods stay pending. Every cluster IP is a loopback address,
@@ -21,11 +22,13 @@ mod process;
 mod servers;
 mod stand_in;
 mod wait;
+mod webhook;
 
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::{Method, Request};
 use k8s_openapi::ByteString;
@@ -42,24 +45,31 @@ pub use self::claims::Claim;
 pub use self::kubectl::{Namespace, Outcome};
 pub use self::network::Network;
 pub use self::process::Process;
-pub use self::servers::program;
+pub use self::servers::{AUDIT_LOG, program};
 pub use self::stand_in::{Answer, StandIn};
 pub use self::wait::until;
+pub use self::webhook::Webhook;
 
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
 /// A control plane that runs until it is dropped.
 pub struct Cluster {
     // Dropped in this order.
-    controllers: Option<Process>,
-    api_server: Option<Process>,
-    etcd: Process,
+    servers: Mutex<Servers>,
     client: Client,
     runtime: Runtime,
     authority: Authority,
     network: Network,
     namespaces: AtomicU32,
     folder: TempDir,
+}
+
+/// Those that were started, and not killed.
+struct Servers {
+    // Dropped in this order.
+    controllers: Option<Process>,
+    api_server: Option<Process>,
+    etcd: Process,
 }
 
 impl Cluster {
@@ -76,13 +86,12 @@ impl Cluster {
         servers::prepare(&network, &authority, folder.path());
         let etcd = servers::etcd(&network, folder.path());
         let api_server = servers::api_server(&network, folder.path());
+        let servers = Servers { controllers: None, api_server: Some(api_server), etcd };
         let runtime = Runtime::new().expect("a runtime");
         let client = client(&runtime, &folder.path().join(servers::KUBECONFIG));
         let namespaces = AtomicU32::new(0);
-        let mut cluster = Self {
-            controllers: None,
-            api_server: Some(api_server),
-            etcd,
+        let cluster = Self {
+            servers: Mutex::new(servers),
             client,
             runtime,
             authority,
@@ -92,29 +101,36 @@ impl Cluster {
         };
         cluster.until_ready();
         // They don't wait for long.
-        cluster.controllers = Some(servers::controllers(cluster.folder()));
+        cluster.servers().controllers = Some(servers::controllers(cluster.folder()));
         cluster
     }
 
-    fn until_ready(&mut self) {
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn until_ready(&self) {
         until("the API server to be ready", || {
-            let started = self.api_server.iter_mut().chain(&mut self.controllers);
-            started.chain([&mut self.etcd]).for_each(Process::assert_running);
+            let Servers { controllers, api_server, etcd } = &mut *self.servers();
+            let started = api_server.iter_mut().chain(controllers).chain([etcd]);
+            started.for_each(Process::assert_running);
             // `default` is made by the API server itself, a moment later.
             self.get("/readyz").and_then(|_| self.get("/api/v1/namespaces/default")).ok()
         });
     }
 
-    /// Kills the API server, as a crash does.
-    pub fn kill_api_server(&mut self) {
-        self.api_server = None;
+    /// Kills the API server, as a crash does. Only for a test that has the
+    /// cluster for itself.
+    pub fn kill_api_server(&self) {
+        self.servers().api_server = None;
     }
 
     /// Starts the API server again, at the same address, and waits until it is
     /// ready.
-    pub fn restart_api_server(&mut self) {
-        self.api_server = None;
-        self.api_server = Some(servers::api_server(&self.network, self.folder.path()));
+    pub fn restart_api_server(&self) {
+        self.kill_api_server();
+        let started = servers::api_server(&self.network, self.folder.path());
+        self.servers().api_server = Some(started);
         self.until_ready();
     }
 

@@ -44,6 +44,19 @@ impl Outcome {
         self
     }
 
+    /// Itself, if a webhook denied the request, and gave this rule as the first
+    /// reason.
+    ///
+    /// # Panics
+    /// When it didn't.
+    #[track_caller]
+    #[must_use]
+    pub fn denied_by(self, rule: &str) -> Self {
+        let first = self.denial().and_then(|denial| denial.split_once(": "));
+        assert_eq!(first.map(|(id, _)| id), Some(rule), "{}{}", self.stdout, self.stderr);
+        self
+    }
+
     /// Itself, if kubectl failed and said this.
     ///
     /// # Panics

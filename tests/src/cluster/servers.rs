@@ -17,6 +17,9 @@ pub(super) const KUBECONFIG: &str = "kubeconfig";
 const CERTIFICATE: &str = "api-server.crt";
 const KEY: &str = "api-server.key";
 const TOKENS: &str = "tokens.csv";
+/// What the API server noted of Services, one JSON object on a line.
+pub const AUDIT_LOG: &str = "audit.log";
+const AUDIT_POLICY: &str = "audit-policy.json";
 const ACCOUNTS_KEY: &str = "service-accounts.key";
 const ACCOUNTS_PUBLIC_KEY: &str = "service-accounts.pub";
 
@@ -59,6 +62,16 @@ pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
     write(ACCOUNTS_KEY, &accounts.serialize_pem());
     write(ACCOUNTS_PUBLIC_KEY, &accounts.public_key_pem());
     write(TOKENS, "administrator,administrator,administrator,\"system:masters\"\n");
+    let audit = json!({
+        "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"],
+             "resources": [{"group": "", "resources": ["services"]}]},
+            {"level": "None"},
+        ],
+    });
+    write(AUDIT_POLICY, &audit.to_string());
     let ca = folder.join("ca.crt");
     fs::write(&ca, authority.certificate()).expect("it can be written");
     let kubeconfig = json!({
@@ -104,6 +117,8 @@ pub(super) fn api_server(network: &Network, folder: &Path) -> Process {
         .arg("--service-account-issuer=https://kubernetes.default.svc")
         .arg(file("service-account-key-file", ACCOUNTS_PUBLIC_KEY))
         .arg(file("service-account-signing-key-file", ACCOUNTS_KEY))
+        .arg(file("audit-policy-file", AUDIT_POLICY))
+        .arg(file("audit-log-path", AUDIT_LOG))
         // Pods need no account, for none of them runs.
         .arg("--disable-admission-plugins=ServiceAccount")
         .arg(format!("--service-cluster-ip-range={}", network.services()));
