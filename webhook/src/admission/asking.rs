@@ -104,12 +104,13 @@ const DEADLINES: u32 = 3;
 const REST: Duration = Duration::from_secs(30);
 
 /// Policies that ran into their deadline. Each time costs as long as a request
-/// may take, and one that loops would loop on every object.
+/// may take, and one that loops would loop on every object. One that was mended
+/// is another policy.
 #[derive(Debug, Default)]
 pub(crate) struct Suspensions {
     /// Whether there are any: nearly never.
     any: AtomicBool,
-    by_policy: Mutex<HashMap<String, Suspension>>,
+    by_digest: Mutex<HashMap<String, Suspension>>,
 }
 
 #[derive(Debug, Default)]
@@ -123,21 +124,21 @@ impl Suspensions {
     fn hold(&self, policy: &Policy) -> bool {
         self.any.load(Ordering::Relaxed)
             && self
-                .by_policy()
-                .get(policy.name())
+                .by_digest()
+                .get(policy.digest())
                 .and_then(|suspension| suspension.until)
                 .is_some_and(|until| Instant::now() < until)
     }
 
     /// Notes how a policy ended that had taken more than a slice of time.
     fn note(&self, policy: &Policy, failed: Option<&FaultReason>) {
-        let mut by_policy = self.by_policy();
+        let mut by_digest = self.by_digest();
         if !failed.is_some_and(FaultReason::is_deadline) {
-            by_policy.remove(policy.name());
-            self.any.store(!by_policy.is_empty(), Ordering::Relaxed);
+            by_digest.remove(policy.digest());
+            self.any.store(!by_digest.is_empty(), Ordering::Relaxed);
             return;
         }
-        let suspension = by_policy.entry(policy.name().to_owned()).or_default();
+        let suspension = by_digest.entry(policy.digest().to_owned()).or_default();
         suspension.deadlines += 1;
         if suspension.deadlines >= DEADLINES {
             suspension.until = Some(Instant::now() + REST);
@@ -147,7 +148,7 @@ impl Suspensions {
         self.any.store(true, Ordering::Relaxed);
     }
 
-    fn by_policy(&self) -> MutexGuard<'_, HashMap<String, Suspension>> {
-        self.by_policy.lock().unwrap_or_else(PoisonError::into_inner)
+    fn by_digest(&self) -> MutexGuard<'_, HashMap<String, Suspension>> {
+        self.by_digest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
