@@ -7,6 +7,10 @@ mod certificates;
 mod context;
 mod harness;
 mod parity;
+mod webhook_actions;
+mod webhook_order;
+mod webhook_requests;
+mod webhook_runtime;
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -26,8 +30,17 @@ enum Test {
 
 fn main() -> ExitCode {
     let shared = Shared::default();
-    let tests =
-        [api_server::TESTS, certificates::TESTS, context::TESTS, harness::TESTS, parity::TESTS];
+    let tests = [
+        api_server::TESTS,
+        certificates::TESTS,
+        context::TESTS,
+        harness::TESTS,
+        parity::TESTS,
+        webhook_actions::TESTS,
+        webhook_order::TESTS,
+        webhook_requests::TESTS,
+        webhook_runtime::TESTS,
+    ];
     let tests = tests.concat();
     let trials = tests.into_iter().map(|(name, test)| trial(name, test, &shared)).collect();
     let conclusion = run(&Arguments::from_args(), trials);
