@@ -53,6 +53,21 @@ fn two_environments_that_are_right_are_quiet() {
 }
 
 #[test]
+fn environments_within_environments_are_apart_as_well() {
+    let mut files = Vec::new();
+    for stage in ["test", "live"] {
+        for region in ["eu", "us"] {
+            let label = format!("{stage}-{region}");
+            for (name, text) in [("service", SERVICE), ("set", SET)] {
+                files.push((format!("k8s/{stage}/{region}/{name}.yaml"), of(text, &label)));
+            }
+        }
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    assert_eq!(report(&files, &cases::defaults()).findings, []);
+}
+
+#[test]
 fn what_is_wrong_in_one_environment_is_told_there() {
     let files = [
         ("dev/service.yaml", &*of(SERVICE, "other")),
