@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use headlint_policies::finding::{Finding, Report};
+use headlint_policies::finding::{Finding, Location, Report};
 use headlint_policies::lint::{Options, lint};
 use headlint_policies::manifest::Source;
 use headlint_tests::cases;
@@ -76,22 +76,19 @@ fn what_is_wrong_in_one_environment_is_told_there() {
         ("prod/set.yaml", &*of(SET, "db-prod")),
     ];
     let found = report(&files, &cases::defaults()).findings;
+    let at = |place: &Location| format!("{}:{}", place.file, place.line);
     let brief: Vec<_> = found
         .iter()
         .map(|one| {
             let related = one.related.iter().filter_map(|one| one.location.as_ref());
-            let files: Vec<_> = related.map(|location| location.file.clone()).collect();
-            (cases::brief(one), one.location.as_ref().unwrap().file.clone(), files)
+            let related: Vec<_> = related.map(at).collect();
+            (cases::brief(one), at(one.location.as_ref().unwrap()), related)
         })
         .collect();
-    assert_eq!(
-        brief,
-        [(
-            "statefulset-service-selector-mismatch error Service/db $.spec.selector".to_owned(),
-            "dev/service.yaml".to_owned(),
-            vec!["dev/set.yaml".to_owned()],
-        )]
-    );
+    // The labels of the set's Pods, and the name of the Service in it.
+    let related = vec!["dev/set.yaml:9".to_owned(), "dev/set.yaml:6".to_owned()];
+    let brief_of = "statefulset-service-selector-mismatch error Service/db $.spec.selector";
+    assert_eq!(brief, [(brief_of.to_owned(), "dev/service.yaml:5".to_owned(), related)]);
 }
 
 /// Findings in one folder, with the folder's name taken out.
