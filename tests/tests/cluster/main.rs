@@ -5,6 +5,7 @@
 mod api_server;
 mod certificates;
 mod context;
+mod faults;
 mod harness;
 mod parity;
 
@@ -25,9 +26,18 @@ enum Test {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = faults::serve_with_short_lifetimes() {
+        return code;
+    }
     let shared = Shared::default();
-    let tests =
-        [api_server::TESTS, certificates::TESTS, context::TESTS, harness::TESTS, parity::TESTS];
+    let tests = [
+        api_server::TESTS,
+        certificates::TESTS,
+        context::TESTS,
+        faults::TESTS,
+        harness::TESTS,
+        parity::TESTS,
+    ];
     let tests = tests.concat();
     let trials = tests.into_iter().map(|(name, test)| trial(name, test, &shared)).collect();
     let conclusion = run(&Arguments::from_args(), trials);
