@@ -6,19 +6,24 @@
 //!         ├─ servers      Process: ends with the test, however that ends
 //!         ├─ Namespace    kubectl in a namespace of its own, and claims
 //!         ├─ StandIn      a webhook that answers as a test wants
-//!         ├─ Balancer     a Service's address, in place of kube-proxy
-//!         └─ Webhook      headlint-webhook, and what the API server asks it
+//!         ├─ Replica      headlint-webhook, to be killed and started again
+//!         ├─ Webhook      replicas of it, and what the API server asks them
+//!         ├─ Load         requests at a steady pace, each one counted
+//!         └─ Balancer     a Service's address, in place of kube-proxy
 //! ```
 //!
 //! There is no node: Pods stay pending. Every cluster IP is a loopback address,
 //! so that whoever listens there *is* the Service.
 
+mod asking;
 mod balancer;
 mod certificate;
 mod claims;
 mod kubectl;
+mod load;
 mod network;
 mod process;
+mod replica;
 mod servers;
 mod stand_in;
 mod wait;
@@ -39,12 +44,15 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+pub use self::asking::{Direct, MISMATCH, ThroughApiServer, Trust, mismatched_service, review};
 pub use self::balancer::{Backend, Balancer};
 pub use self::certificate::{Authority, Identity};
 pub use self::claims::Claim;
 pub use self::kubectl::{Namespace, Outcome};
+pub use self::load::{Asker, Load};
 pub use self::network::Network;
 pub use self::process::Process;
+pub use self::replica::Replica;
 pub use self::servers::{AUDIT_LOG, program};
 pub use self::stand_in::{Answer, StandIn};
 pub use self::wait::until;

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use headlint_policies::finding::{Finding, Report};
+use headlint_policies::finding::{Finding, Location, Report};
 use headlint_policies::lint::{Options, lint};
 use headlint_policies::manifest::Source;
 use headlint_tests::cases;
@@ -53,6 +53,21 @@ fn two_environments_that_are_right_are_quiet() {
 }
 
 #[test]
+fn environments_within_environments_are_apart_as_well() {
+    let mut files = Vec::new();
+    for stage in ["test", "live"] {
+        for region in ["eu", "us"] {
+            let label = format!("{stage}-{region}");
+            for (name, text) in [("service", SERVICE), ("set", SET)] {
+                files.push((format!("k8s/{stage}/{region}/{name}.yaml"), of(text, &label)));
+            }
+        }
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    assert_eq!(report(&files, &cases::defaults()).findings, []);
+}
+
+#[test]
 fn what_is_wrong_in_one_environment_is_told_there() {
     let files = [
         ("dev/service.yaml", &*of(SERVICE, "other")),
@@ -61,22 +76,19 @@ fn what_is_wrong_in_one_environment_is_told_there() {
         ("prod/set.yaml", &*of(SET, "db-prod")),
     ];
     let found = report(&files, &cases::defaults()).findings;
+    let at = |place: &Location| format!("{}:{}", place.file, place.line);
     let brief: Vec<_> = found
         .iter()
         .map(|one| {
             let related = one.related.iter().filter_map(|one| one.location.as_ref());
-            let files: Vec<_> = related.map(|location| location.file.clone()).collect();
-            (cases::brief(one), one.location.as_ref().unwrap().file.clone(), files)
+            let related: Vec<_> = related.map(at).collect();
+            (cases::brief(one), at(one.location.as_ref().unwrap()), related)
         })
         .collect();
-    assert_eq!(
-        brief,
-        [(
-            "statefulset-service-selector-mismatch error Service/db $.spec.selector".to_owned(),
-            "dev/service.yaml".to_owned(),
-            vec!["dev/set.yaml".to_owned()],
-        )]
-    );
+    // The labels of the set's Pods, and the name of the Service in it.
+    let related = vec!["dev/set.yaml:9".to_owned(), "dev/set.yaml:6".to_owned()];
+    let brief_of = "statefulset-service-selector-mismatch error Service/db $.spec.selector";
+    assert_eq!(brief, [(brief_of.to_owned(), "dev/service.yaml:5".to_owned(), related)]);
 }
 
 /// Findings in one folder, with the folder's name taken out.

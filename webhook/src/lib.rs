@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, CheckConfigArgs, Command, ServeArgs};
-pub use crate::reviewer::reviewer;
+pub use crate::reviewer::{reviewer, reviewer_with};
 use crate::serve::{Process, Shared, terminated};
 use crate::server::Reviewer;
 

@@ -28,6 +28,14 @@ const ROUND: Duration = Duration::from_millis(200);
 /// # Errors
 /// When it isn't told which cluster.
 pub async fn reviewer(shared: &Shared) -> anyhow::Result<Reviewer> {
+    reviewer_with(shared, Lifetimes::default()).await
+}
+
+/// As [`reviewer`], where the certificates that it makes last this long.
+///
+/// # Errors
+/// As [`reviewer`].
+pub async fn reviewer_with(shared: &Shared, lifetimes: Lifetimes) -> anyhow::Result<Reviewer> {
     let runtime = shared.live.load();
     let config = runtime.config();
     // What the API server doesn't list isn't there; kinds that it doesn't show
@@ -43,7 +51,7 @@ pub async fn reviewer(shared: &Shared) -> anyhow::Result<Reviewer> {
     };
     let client = context::connect(shared.args.kubeconfig.as_deref()).await?;
     if shared.args.tls_cert.is_none() {
-        keep_certificates(shared, &profile.zone, client.clone()).await?;
+        keep_certificates(shared, &profile.zone, client.clone(), lifetimes).await?;
     }
     let context = Arc::new(Context::new(&settings, Arc::clone(&live)));
     watch(Arc::clone(&context), client.clone())?;
@@ -63,7 +71,12 @@ pub async fn reviewer(shared: &Shared) -> anyhow::Result<Reviewer> {
 }
 
 /// Makes and renews the certificate that is served.
-async fn keep_certificates(shared: &Shared, zone: &str, client: Client) -> anyhow::Result<()> {
+async fn keep_certificates(
+    shared: &Shared,
+    zone: &str,
+    client: Client,
+    lifetimes: Lifetimes,
+) -> anyhow::Result<()> {
     let args = &shared.args;
     let owner = match &args.owner_deployment {
         Some(deployment) => {
@@ -77,7 +90,7 @@ async fn keep_certificates(shared: &Shared, zone: &str, client: Client) -> anyho
         configuration: args.webhook_configuration.clone(),
         owner,
         names: certificates::service_names(&args.service, &args.namespace, zone),
-        lifetimes: Lifetimes::default(),
+        lifetimes,
     };
     let (keeper, mut status) = Keeper::new(client, settings, Arc::clone(&shared.serving));
     tokio::spawn(keeper.run());

@@ -1,12 +1,11 @@
 //! Environments beside each other in one tree: `dev/db.yaml` and `prod/db.yaml`
 //! hold one object in two forms, which never meet in a cluster.
 //!
-//! Where two objects have the same identity, the later one counts, as it would
-//! if both were applied. Below the folder in which the paths of the two part,
-//! the earlier one counts instead: what is in `dev/` is judged beside what is in
-//! `dev/`.
+//! Of objects with one identity the nearest counts: what is in `dev/` is judged
+//! beside what is in `dev/`, and what is in `dev/eu/` beside what is there. Of
+//! two that are as near the later one counts, as it would if both were applied.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,16 +49,7 @@ fn path(item: &Item) -> &Path {
 impl<'d> Environments<'d> {
     /// Of items that stand for themselves, with the snapshot of all of them.
     pub(super) fn new(items: impl Iterator<Item = &'d Item> + Clone, snapshot: Snapshot) -> Self {
-        let named = items.clone().filter(|item| !item.projected.meta().object_ref.name.is_empty());
-        let last: HashMap<_, _> =
-            named.clone().map(|item| (identity(&item.projected.meta().object_ref), item)).collect();
-        let mut groups: BTreeMap<PathBuf, Vec<&Item>> = BTreeMap::new();
-        for item in named {
-            let winner = last[&identity(&item.projected.meta().object_ref)];
-            if let Some(folder) = parting(path(item), path(winner)) {
-                groups.entry(folder).or_default().push(item);
-            }
-        }
+        let groups = apart(items.clone());
         let common = Environment::new(snapshot, Places::new(items.map(located), None));
         let mut apart: BTreeMap<PathBuf, Environment<'d>> = BTreeMap::new();
         // A folder comes before what is in it.
@@ -90,18 +80,42 @@ fn located(item: &Item) -> (&crate::manifest::Document, &crate::model::Projected
     (&item.document, &item.projected)
 }
 
-/// The first part of a path that another one doesn't share, with all before it;
-/// none where the other one is the same, or further up.
-fn parting(path: &Path, other: &Path) -> Option<PathBuf> {
-    let mut folder = PathBuf::new();
-    let mut others = other.components();
-    for component in path.components() {
-        folder.push(component);
-        if others.next() != Some(component) {
-            return Some(folder);
+/// What counts in a folder, or file, but not around it. Of namesakes the nearest
+/// counts, and the later of two that are as near: each is apart in the topmost
+/// folder that has it, and no later one.
+fn apart<'d>(items: impl Iterator<Item = &'d Item>) -> BTreeMap<PathBuf, Vec<&'d Item>> {
+    let mut namesakes: HashMap<_, Vec<&Item>> = HashMap::new();
+    for item in items {
+        let object = &item.projected.meta().object_ref;
+        if !object.name.is_empty() {
+            namesakes.entry(identity(object)).or_default().push(item);
         }
     }
-    None
+    let mut groups: BTreeMap<PathBuf, Vec<&Item>> = BTreeMap::new();
+    for items in namesakes.into_values().filter(|items| items.len() > 1) {
+        let paths: Vec<_> = items.iter().map(|item| path(item)).collect();
+        for (item, folder) in items.into_iter().zip(folders(&paths)) {
+            if let Some(folder) = folder {
+                groups.entry(folder.to_owned()).or_default().push(item);
+            }
+        }
+    }
+    groups
+}
+
+/// For each of these paths, in order, the topmost folder or file on it that no
+/// later path goes through; none for the last, and where a later one is the same.
+fn folders<'p>(paths: &[&'p Path]) -> Vec<Option<&'p Path>> {
+    let mut taken = HashSet::new();
+    let mut found = vec![None; paths.len()];
+    for (at, path) in paths.iter().enumerate().rev() {
+        // From the path itself up: the last that is free is the topmost.
+        found[at] = path.ancestors().take_while(|folder| taken.insert(*folder)).last();
+    }
+    if let Some(last) = found.last_mut() {
+        *last = None;
+    }
+    found
 }
 
 #[cfg(test)]
@@ -109,14 +123,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_paths_part_at_the_first_difference() {
-        let part = |path: &str, other: &str| {
-            parting(Path::new(path), Path::new(other)).map(|folder| folder.display().to_string())
+    fn of_namesakes_the_nearest_counts() {
+        let told = |paths: &[&str]| {
+            let paths: Vec<_> = paths.iter().map(Path::new).collect();
+            let folders = folders(&paths).into_iter();
+            folders.map(|one| one.map_or(String::new(), |one| one.display().to_string())).collect()
         };
-        assert_eq!(part("k8s/dev/db/a.yaml", "k8s/prod/db/a.yaml").as_deref(), Some("k8s/dev"));
-        assert_eq!(part("/k8s/a.yaml", "/k8s/b.yaml").as_deref(), Some("/k8s/a.yaml"));
-        assert_eq!(part("./dev/a.yaml", "./a.yaml").as_deref(), Some("dev"));
-        assert_eq!(part("a.yaml", "a.yaml"), None);
-        assert_eq!(part("-", "-"), None);
+        let check = |paths: &[&str], expected: &[&str]| {
+            let told: Vec<String> = told(paths);
+            assert_eq!(told, expected, "{paths:?}");
+        };
+        check(&["k8s/dev/db/a.yaml", "k8s/prod/db/a.yaml"], &["k8s/dev", ""]);
+        check(&["/k8s/a.yaml", "/k8s/b.yaml"], &["/k8s/a.yaml", ""]);
+        check(&["./dev/a.yaml", "./a.yaml"], &["./dev", ""]);
+        check(&["a.yaml", "a.yaml"], &["", ""]);
+        check(&["-", "-", "-"], &["", "", ""]);
+        // Two in one folder of which neither counts outside of it.
+        check(
+            &["test/eu/a.yaml", "test/us/a.yaml", "live/eu/a.yaml", "live/us/a.yaml"],
+            &["test/eu", "test", "live/eu", ""],
+        );
+        check(&["dev/a.yaml", "dev/a.yaml", "prod/a.yaml"], &["", "dev", ""]);
     }
 }

@@ -5,6 +5,7 @@
 mod api_server;
 mod certificates;
 mod context;
+mod faults;
 mod harness;
 mod parity;
 mod webhook_actions;
@@ -29,11 +30,15 @@ enum Test {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = faults::serve_with_short_lifetimes() {
+        return code;
+    }
     let shared = Shared::default();
     let tests = [
         api_server::TESTS,
         certificates::TESTS,
         context::TESTS,
+        faults::TESTS,
         harness::TESTS,
         parity::TESTS,
         webhook_actions::TESTS,
