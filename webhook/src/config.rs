@@ -184,6 +184,7 @@ impl Config {
         };
         compare("namespaces", self.namespaces == old.namespaces);
         compare("optionalKinds", self.optional_kinds == old.optional_kinds);
+        compare("graceSeconds", self.grace == old.grace);
         compare("cluster", self.cluster == old.cluster);
         compare("concurrency", self.capacity.running == old.capacity.running);
         compare("queue", self.capacity.queued == old.capacity.queued);

@@ -33,7 +33,8 @@ pub struct Written {
     /// Kinds that are watched beside the usual ones. Counts from the next start
     /// on.
     pub optional_kinds: Vec<OptionalKind>,
-    /// Seconds after which the absence of another object counts.
+    /// Seconds after which the absence of another object counts. Counts from
+    /// the next start on.
     pub grace_seconds: u32,
     /// How long one policy may judge one object.
     #[schemars(with = "u32", range(min = 1))]
