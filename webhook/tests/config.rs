@@ -261,7 +261,7 @@ fn keys_that_count_from_the_next_start_on_are_named() {
     let (old, new) = (old.live.load_full(), new.live.load_full());
     assert_eq!(
         new.config().needs_restart(old.config()),
-        ["namespaces", "optionalKinds", "cluster", "concurrency", "queue"]
+        ["namespaces", "optionalKinds", "graceSeconds", "cluster", "concurrency", "queue"]
     );
     assert!(new.config().needs_restart(new.config()).is_empty());
 }

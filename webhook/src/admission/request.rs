@@ -167,7 +167,20 @@ mod tests {
             error(&review(r#"{"uid":"1","operation":"DELETE"}"#)),
             error(&review(r#"{"uid":1}"#)),
         ]
-        .join("\n"), @"");
+        .join("\n"), @r"
+        the body is no AdmissionReview: EOF while parsing a value at line 1 column 0
+        the body is no AdmissionReview: invalid length 2, expected struct Review with 3 elements at line 1 column 2
+        the body is no AdmissionReview: expected value at line 1 column 1
+        the body is `Pod` of `v1`, not `AdmissionReview` of `admission.k8s.io/v1`
+        the body is `AdmissionReview` of `admission.k8s.io/v1beta1`, not `AdmissionReview` of `admission.k8s.io/v1`
+        the AdmissionReview has no `request`
+        `request.uid` is empty
+        `request.object` is missing, which CREATE needs
+        `request.object` is missing, which CREATE needs
+        `request.oldObject` is missing, which UPDATE needs
+        `request.oldObject` is missing, which DELETE needs
+        the body is no AdmissionReview: invalid type: integer `1`, expected a string at line 1 column 79
+        ");
     }
 
     #[test]

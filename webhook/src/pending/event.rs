@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(event.metadata.namespace.as_deref(), Some("prod"));
         assert_eq!(
             event.note.as_deref(),
-            Some("statefulset-service-missing: It isn't there ($.spec.serviceName). Why. Help.")
+            Some("statefulset-service-missing: It isn't there ($.spec.serviceName); Why.; Help.")
         );
         assert_eq!(event.regarding.unwrap().uid.as_deref(), Some("u"));
         let cluster_scoped = Reviewable {
