@@ -53,7 +53,7 @@ test: build target/kubectl-reference control-plane ## Sets up and passes every t
 
 bench: build ## Prints speed, memory and instructions, also beside others
 	@tests/setup.sh bench
-	@cargo bench --locked --quiet --workspace --bench speed
+	@cargo bench --locked --quiet --workspace --bench speed --bench load
 
 # kubectl's own code for reading files, of a pinned version.
 target/kubectl-reference: $(wildcard tests/kubectl/reference/*)

@@ -30,6 +30,7 @@ fi
 
 if [ "${1:-}" = bench ]; then
     command -v valgrind >/dev/null || install valgrind
+    command -v wrk >/dev/null || install wrk
     # Outside of the tree: it is a tool, and no part of what is built.
     score=${XDG_CACHE_HOME:-$HOME/.cache}/headlint-bench/kube-score
     if [ ! -x "$score" ]; then
