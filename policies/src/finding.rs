@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::k8s;
+
 /// How bad a finding is. Ordered: a hint is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,6 +43,14 @@ pub struct ObjectRef {
     /// Empty where only `generateName` is known.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+}
+
+impl ObjectRef {
+    /// Group, kind, namespace and name: what two objects share that are one. The
+    /// version of the API doesn't count.
+    pub(crate) fn identity(&self) -> (&str, &str, &str, &str) {
+        (k8s::group(&self.api_version), &self.kind, &self.namespace, &self.name)
+    }
 }
 
 impl fmt::Display for ObjectRef {

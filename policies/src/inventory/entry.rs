@@ -3,24 +3,18 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::k8s;
 use crate::model::{
     Endpoints, Metadata, NetworkPolicy, Object, ObjectRef, Projected, Service, Workload,
 };
 use crate::names::Mention;
 
-/// Whether two objects are one: the version of the API doesn't count.
-pub(super) fn identity(object: &ObjectRef) -> (&str, &str, &str, &str) {
-    (k8s::group(&object.api_version), &object.kind, &object.namespace, &object.name)
-}
-
-/// [`identity`] as the key of a map.
+/// [`ObjectRef::identity`] as the key of a map.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Identity(String, String, String, String);
 
 impl Identity {
     pub(super) fn of(object: &ObjectRef) -> Self {
-        let (group, kind, namespace, name) = identity(object);
+        let (group, kind, namespace, name) = object.identity();
         Self(group.to_owned(), kind.to_owned(), namespace.to_owned(), name.to_owned())
     }
 }

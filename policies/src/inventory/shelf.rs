@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::entry::{Entry, Facts, Posting, identity};
+use super::entry::{Entry, Facts, Posting};
 use super::matching::numbered;
 use crate::model::{
     Label, LabelRequirement, LabelSelector, Object, ObjectRef, ScaleTarget, Service, Workload,
@@ -255,7 +255,7 @@ impl Shelf {
     /// The object with just this identity.
     pub(super) fn find(&self, object: &ObjectRef) -> Option<&Arc<Entry>> {
         let named = self.kinds.named(&object.kind, &object.name).iter();
-        named.into_iter().find(|entry| identity(entry.name()) == identity(object))
+        named.into_iter().find(|entry| entry.name().identity() == object.identity())
     }
 
     pub(super) fn service(&self, name: &str) -> Option<&Arc<Entry>> {

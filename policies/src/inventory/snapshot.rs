@@ -5,7 +5,7 @@ mod answers;
 use std::sync::Arc;
 
 use super::Change;
-use super::entry::{Entry, identity};
+use super::entry::Entry;
 use super::world::World;
 use crate::model::{ClusterProfile, ObjectRef, Projected, Reference, Service};
 use crate::names::{self, monitored};
@@ -52,7 +52,7 @@ impl Over {
         // Without a name it is never the same as another.
         !object.name.is_empty()
             && (self.world.find(object).is_some()
-                || self.removed.iter().any(|one| identity(one) == identity(object)))
+                || self.removed.iter().any(|one| one.identity() == object.identity()))
     }
 }
 
@@ -101,7 +101,7 @@ impl Snapshot {
             let object = change.object();
             if !object.name.is_empty() {
                 world.unshow(object);
-                removed.retain(|one| identity(one) != identity(object));
+                removed.retain(|one| one.identity() != object.identity());
             }
             match change {
                 Change::Put(projected) if !self.world.stands_for(projected) => {

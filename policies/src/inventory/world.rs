@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Change;
-use super::entry::{Entry, Facts, Identity, identity};
+use super::entry::{Entry, Facts, Identity};
 use super::shelf::{Index, Mentions, Shelf, Step};
 use crate::model::custom::{Reach, reach};
 use crate::model::{Object, ObjectRef, Projected};
@@ -52,14 +52,14 @@ impl World {
             world.note(projected, Step::In);
         }
         let known: HashSet<_> =
-            objects.iter().map(|one| identity(&one.meta().object_ref)).collect();
+            objects.iter().map(|one| one.meta().object_ref.identity()).collect();
         for projected in &objects {
             let owner = owner(projected);
             if let Some(owner) = owner {
                 let dependents = world.dependents.entry(Identity::of(owner)).or_default();
                 dependents.push(Arc::clone(projected));
             }
-            if owner.is_some_and(|owner| known.contains(&identity(owner))) {
+            if owner.is_some_and(|owner| known.contains(&owner.identity())) {
                 world.hide(projected);
             } else {
                 world.show(projected);
@@ -311,7 +311,7 @@ fn without_duplicates(objects: Vec<Arc<Projected>>) -> Vec<Arc<Projected>> {
     let mut kept: Vec<_> = Vec::with_capacity(objects.len());
     for (at, one) in objects.iter().enumerate().rev() {
         let object = &one.meta().object_ref;
-        if object.name.is_empty() || seen.insert(identity(object)) {
+        if object.name.is_empty() || seen.insert(object.identity()) {
             kept.push(at);
         }
     }

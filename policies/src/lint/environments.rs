@@ -12,8 +12,6 @@ use std::sync::Arc;
 use super::Item;
 use super::locate::Places;
 use crate::inventory::{Change, Inventory, Snapshot};
-use crate::k8s;
-use crate::model::ObjectRef;
 
 /// What objects are judged beside, and where these are.
 pub(super) struct Environment<'d> {
@@ -35,11 +33,6 @@ pub(super) struct Environments<'d> {
     common: Environment<'d>,
     /// By the folder, or file, that they are in.
     apart: BTreeMap<PathBuf, Environment<'d>>,
-}
-
-/// Whether two objects are one: the version of the API doesn't count.
-fn identity(object: &ObjectRef) -> (&str, &str, &str, &str) {
-    (k8s::group(&object.api_version), &object.kind, &object.namespace, &object.name)
 }
 
 fn path(item: &Item) -> &Path {
@@ -88,7 +81,7 @@ fn apart<'d>(items: impl Iterator<Item = &'d Item>) -> BTreeMap<PathBuf, Vec<&'d
     for item in items {
         let object = &item.projected.meta().object_ref;
         if !object.name.is_empty() {
-            namesakes.entry(identity(object)).or_default().push(item);
+            namesakes.entry(object.identity()).or_default().push(item);
         }
     }
     let mut groups: BTreeMap<PathBuf, Vec<&Item>> = BTreeMap::new();

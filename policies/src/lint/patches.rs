@@ -7,27 +7,19 @@ use std::collections::HashSet;
 use crate::k8s;
 use crate::model::{Object, Projected, Workload};
 
-/// Group, kind, namespace and name.
-type Identity<'o> = (&'o str, &'o str, &'o str, &'o str);
-
-fn identity(object: &Object) -> Identity<'_> {
-    let of = &object.meta().object_ref;
-    (k8s::group(&of.api_version), &of.kind, &of.namespace, &of.name)
-}
-
 /// Whether each of these objects, in order, is a patch: it doesn't say which
 /// Pods it is about, and another one of the same name does.
 pub(super) fn are_patches<'o>(objects: impl Iterator<Item = &'o Projected> + Clone) -> Vec<bool> {
-    let whole: HashSet<Identity<'o>> = objects
+    let whole: HashSet<_> = objects
         .clone()
         .map(|one| &one.object)
         .filter(|object| has_pods(object) == Some(true))
-        .map(identity)
+        .map(|object| object.meta().object_ref.identity())
         .collect();
     let is_patch = |object: &Object| {
         has_pods(object) == Some(false)
             && !object.meta().object_ref.name.is_empty()
-            && whole.contains(&identity(object))
+            && whole.contains(&object.meta().object_ref.identity())
     };
     objects.map(|one| is_patch(&one.object)).collect()
 }
