@@ -30,7 +30,6 @@ use wasmtime::{
     Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
-pub(crate) use self::bindings::rules::Review;
 pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
 pub use self::policy::{

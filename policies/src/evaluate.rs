@@ -2,11 +2,9 @@
 //! unchanging inventory.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::engine::{
-    Cost, Engine, FaultReason, Patience, Policy, Review, RuleInfo, Subject, Verdict,
-};
+use crate::engine::{Cost, Engine, FaultReason, Patience, Policy, RuleInfo, Subject, Verdict};
 use crate::inventory::Inventory;
 
 /// Which rules count.
@@ -49,7 +47,6 @@ pub struct Question<'e> {
     filter: &'e RuleFilter,
     subject: Arc<Subject>,
     inventory: Arc<dyn Inventory + Send + Sync>,
-    review: OnceLock<Review>,
 }
 
 impl<'e> Question<'e> {
@@ -59,12 +56,7 @@ impl<'e> Question<'e> {
         subject: &Arc<Subject>,
         inventory: &Arc<dyn Inventory + Send + Sync>,
     ) -> Self {
-        Self {
-            filter,
-            subject: Arc::clone(subject),
-            inventory: Arc::clone(inventory),
-            review: OnceLock::new(),
-        }
+        Self { filter, subject: Arc::clone(subject), inventory: Arc::clone(inventory) }
     }
 
     /// The policies that have anything to say about such an object, in order of
@@ -73,20 +65,19 @@ impl<'e> Question<'e> {
         if self.subject.projected().is_controlled() {
             return Vec::new();
         }
-        let kind = self.subject.kind();
-        let reports =
-            |rule: &RuleInfo| self.filter.admits(rule) && rule.kinds.iter().any(|it| it == kind);
+        let (kind, operation) = (self.subject.kind(), self.subject.operation());
+        let reports = |rule: &RuleInfo| {
+            self.filter.admits(rule)
+                && rule.kinds.iter().any(|it| it == kind)
+                && rule.operations.contains(&operation)
+        };
         let wants = |policy: &&Policy| policy.wants(kind) && policy.rules().iter().any(reports);
         engine.policies().iter().filter(wants).collect()
     }
 
     /// Asks one policy.
     pub fn ask<'p>(&self, policy: &'p Policy, patience: Patience) -> Judgement<'p> {
-        let review = self.review.get_or_init(|| match self.subject.review() {
-            Ok(review) => review,
-            Err(_) => unreachable!("the object under review isn't metered"),
-        });
-        let evaluation = policy.evaluate(&self.subject, review, &self.inventory, patience);
+        let evaluation = policy.evaluate(&self.subject, &self.inventory, patience);
         let verdicts = evaluation.verdicts.map(|mut verdicts| {
             let admitted = |id: &str| {
                 policy.rules().iter().any(|rule| rule.id == id && self.filter.admits(rule))

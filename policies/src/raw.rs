@@ -10,7 +10,7 @@ mod yaml_number_port_surprise;
 
 use std::sync::OnceLock;
 
-use crate::engine::{Action, RuleInfo};
+use crate::engine::{Action, Operation, RuleInfo};
 use crate::evaluate::RuleFilter;
 use crate::finding::{Edit, Finding, Related, Severity};
 use crate::k8s::{self, Kind};
@@ -66,6 +66,8 @@ pub fn rules() -> &'static [RuleInfo] {
                 default_on: true,
                 heals_later: false,
                 kinds: (rule.kinds)().into_iter().map(str::to_owned).collect(),
+                // Only a file has text.
+                operations: vec![Operation::Create],
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),
             })

@@ -20,8 +20,7 @@ pub struct Guest {
     pub items: &'static str,
     /// Instructions that run before it describes itself.
     pub describe: &'static str,
-    /// Instructions that leave the address of a `list<finding>`. The review's
-    /// address is in `$review`.
+    /// Instructions that leave the address of a `list<finding>`.
     pub evaluate: String,
     /// Contents of the memory from [`Guest::DATA`] on.
     pub data: Vec<u8>,
@@ -113,7 +112,7 @@ impl Guest {
     fn text(&self) -> String {
         // The description: name, version, rules, schema; one rule; its kinds.
         const AT: u32 = 4096;
-        let (rule, kinds, strings) = (AT + 32, AT + 32 + 36, AT + 32 + 36 + 16);
+        let (rule, kinds, strings) = (AT + 32, AT + 32 + 40, AT + 32 + 40 + 16);
         let mut text = Vec::new();
         let mut string = |content: &str| {
             let at = strings + text.len() as u32;
@@ -127,6 +126,8 @@ impl Guest {
         // The bytes of severity, action, default-on and heals-later: warning,
         // warn, yes, no.
         description.extend(words(&[name[0], name[1], 0x0001_0001, kinds, 2]));
+        // Operations: all but DELETE.
+        description.extend(words(&[0b011]));
         description.extend(words(&[name, name].concat()));
         description.extend(words(&[first, second].concat()));
         description.extend(text);
@@ -150,14 +151,15 @@ impl Guest {
                     (i32.le_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536))))
                   (drop (memory.grow (i32.const 64))))
                 (local.get $at))
-              (func (export "headlint:policy/rules@1.0.0-rc.1#describe") (result i32)
+              (func (export "headlint:policy/rules@1.0.0-rc.2#describe") (result i32)
                 {describe}
                 i32.const {AT})
-              (func (export "headlint:policy/rules@1.0.0-rc.1#check-settings")
+              (func (export "headlint:policy/rules@1.0.0-rc.2#check-settings")
                 (param i32 i32) (result i32)
                 i32.const 16)
-              (func (export "headlint:policy/rules@1.0.0-rc.1#evaluate")
-                (param $review i32) (result i32)
+              (func (export "headlint:policy/rules@1.0.0-rc.2#evaluate")
+                (param $settings i32) (param $length i32) (param $operation i32) (param $origin i32)
+                (result i32)
                 {evaluate})
               {items})"#,
             imports = self.imports,

@@ -94,6 +94,8 @@ pub struct RuleInfo {
     pub heals_later: bool,
     /// Kinds of the objects that it reports on.
     pub kinds: Vec<String>,
+    /// What may happen to such an object.
+    pub operations: Vec<Operation>,
     /// One line.
     pub summary: String,
     /// Markdown.
@@ -174,13 +176,22 @@ impl Subject {
         }))
     }
 
-    pub(crate) fn review(&self) -> wasmtime::Result<rules::Review> {
-        let object = |version: &Version| v1::subject_object(&version.projected.object);
-        Ok(rules::Review {
+    /// What happens to it.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// One of its versions.
+    pub(crate) fn version(&self, old: bool) -> Option<&Projected> {
+        let version = if old { self.old.as_ref()? } else { &self.new };
+        Some(&version.projected)
+    }
+
+    pub(crate) fn review(&self) -> rules::Review {
+        rules::Review {
             // Nothing configures policies yet, and all accept the empty object.
             settings: "{}".to_owned(),
-            object: object(&self.new)?,
-            old: self.old.as_ref().map(object).transpose()?,
             operation: match self.operation {
                 Operation::Create => rules::Operation::Create,
                 Operation::Update => rules::Operation::Update,
@@ -191,7 +202,7 @@ impl Subject {
                 Origin::Admission => rules::Origin::Admission,
                 Origin::Audit => rules::Origin::Audit,
             },
-        })
+        }
     }
 }
 
@@ -363,7 +374,6 @@ impl Policy {
     pub(crate) fn evaluate(
         &self,
         subject: &Arc<Subject>,
-        review: &rules::Review,
         inventory: &Arc<dyn Inventory + Send + Sync>,
         patience: Patience,
     ) -> Evaluation {
@@ -371,7 +381,7 @@ impl Policy {
         let _running = self.ticker.run();
         let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
         let mut store = v1::store(self.pre.engine(), &self.limits, patience, evaluation);
-        let verdicts = self.call(&mut store, review);
+        let verdicts = self.call(&mut store, &subject.review());
         let peak_memory = store.data().memory.peak;
         drop(store);
         Evaluation { verdicts, cost: Cost { time: start.elapsed(), peak_memory } }
@@ -497,6 +507,12 @@ fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> 
         if rule.kinds.is_empty() {
             return Err(FaultReason::Malformed(format!("no kinds for the rule `{}`", rule.id)));
         }
+        if rule.operations.is_empty() {
+            return Err(FaultReason::Malformed(format!(
+                "no operations for the rule `{}`",
+                rule.id
+            )));
+        }
     }
     Ok(())
 }
@@ -514,6 +530,15 @@ fn rule_info(rule: rules::Rule) -> RuleInfo {
         default_on: rule.default_on,
         heals_later: rule.heals_later,
         kinds: rule.kinds,
+        operations: [
+            (rules::Operations::CREATE, Operation::Create),
+            (rules::Operations::UPDATE, Operation::Update),
+            (rules::Operations::DELETE, Operation::Delete),
+        ]
+        .into_iter()
+        .filter(|(flag, _)| rule.operations.contains(*flag))
+        .map(|(_, operation)| operation)
+        .collect(),
         summary: rule.summary,
         documentation: rule.documentation,
     }

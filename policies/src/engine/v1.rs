@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Result, Store};
 
-pub(crate) use self::convert::{edits, place, severity, subject_object};
+pub(crate) use self::convert::{edits, place, severity};
 use self::meter::Meter;
 use super::bindings::context::{self, Version};
 use super::bindings::{Policy, types};
@@ -21,12 +21,12 @@ use crate::inventory::Inventory;
 use crate::model::{IntOrString, Label, LabelRequirement, LabelSelector};
 
 /// The package, as error texts name it.
-pub(crate) const CONTRACT: &str = "headlint:policy@1.0.0-rc.1";
+pub(crate) const CONTRACT: &str = "headlint:policy@1.0.0-rc.2";
 /// What a policy exports.
-pub(crate) const RULES: &str = "headlint:policy/rules@1.0.0-rc.1";
+pub(crate) const RULES: &str = "headlint:policy/rules@1.0.0-rc.2";
 /// What a policy may import.
 pub(crate) const GRANTED: [&str; 2] =
-    ["headlint:policy/types@1.0.0-rc.1", "headlint:policy/context@1.0.0-rc.1"];
+    ["headlint:policy/types@1.0.0-rc.2", "headlint:policy/context@1.0.0-rc.2"];
 
 /// What the host knows during one evaluation.
 pub(crate) struct State {
@@ -205,6 +205,13 @@ impl context::Host for State {
             dual_stack: profile.dual_stack,
             aggregator_routing: profile.aggregator_routing,
         })
+    }
+
+    fn reviewed(&mut self, version: Version) -> Result<Option<types::Object>> {
+        let subject = self.subject()?;
+        self.meter.call()?;
+        let version = subject.version(version == Version::Old);
+        version.map(|one| convert::object(&mut self.meter, &one.object)).transpose()
     }
 
     fn raw(&mut self, version: Version) -> Result<Option<String>> {

@@ -5,7 +5,9 @@
 //! [`Context`] that adds to [`Findings`]:
 //!
 //! ```
-//! use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity};
+//! use headlint_policy_sdk::{
+//!     Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN,
+//! };
 //!
 //! /// The rule, as `headlint explain` shows it.
 //! pub const RULE: Rule = Rule {
@@ -15,6 +17,7 @@
 //!     default_on: true,
 //!     heals_later: false,
 //!     kinds: &["Service"],
+//!     operations: WRITTEN,
 //!     summary: "a Service has no labels",
 //!     documentation: "# service-without-labels\n",
 //!     check,
@@ -49,7 +52,9 @@ pub mod service;
 pub use bindings::types;
 pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
 pub use finding::{Finding, Findings, Safety, Timing};
-pub use policy::{Action, Operation, Origin, Review, Rule, SettingsError, Severity};
+pub use policy::{
+    Action, Operation, Operations, Origin, Review, Rule, SettingsError, Severity, WRITTEN,
+};
 
 /// What [`policy!`] expands to; not for direct use.
 #[doc(hidden)]

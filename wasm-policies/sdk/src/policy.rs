@@ -1,8 +1,8 @@
 //! What a policy is: a name and some rules.
 
 use crate::bindings::wire;
-pub use crate::bindings::wire::{Action, Operation, Origin, SettingsError};
-use crate::context::{Context, Host};
+pub use crate::bindings::wire::{Action, Operation, Operations, Origin, SettingsError};
+use crate::context::{Context, Host, Version, reviewed};
 use crate::finding::Findings;
 use crate::types::{Endpoints, NetworkPolicy, Object, Service, Workload};
 
@@ -52,6 +52,8 @@ pub struct Rule {
     pub heals_later: bool,
     /// The kinds of the objects that it reports on.
     pub kinds: &'static [&'static str],
+    /// What may happen to such an object: [`WRITTEN`] for most rules.
+    pub operations: Operations,
     /// One line.
     pub summary: &'static str,
     /// Markdown; its first heading is the id.
@@ -59,6 +61,9 @@ pub struct Rule {
     /// Looks at one object of one of the kinds.
     pub check: fn(&Review, &dyn Context, &mut Findings),
 }
+
+/// The object gets this version. One in a file is created.
+pub const WRITTEN: Operations = Operations::CREATE.union(Operations::UPDATE);
 
 /// One object under review.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,6 +236,7 @@ pub fn describe(
                 default_on: rule.default_on,
                 heals_later: rule.heals_later,
                 kinds: rule.kinds.iter().map(|&kind| kind.to_owned()).collect(),
+                operations: rule.operations,
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),
             })
@@ -239,19 +245,20 @@ pub fn describe(
     }
 }
 
-/// Runs every rule that reports on this kind.
+/// Runs every rule that reports on this kind and operation.
 #[must_use]
 pub fn evaluate(rules: &[&Rule], review: wire::Review) -> Vec<wire::Finding> {
-    let review = Review {
-        settings: review.settings,
-        object: review.object,
-        old: review.old,
-        operation: review.operation,
-        origin: review.origin,
-    };
     let mut findings = Findings::default();
+    let Some(object) = reviewed(Version::New) else { return findings.list };
+    let wire::Review { settings, operation, origin } = review;
+    let (old, now) = match operation {
+        Operation::Create => (None, Operations::CREATE),
+        Operation::Update => (reviewed(Version::Old), Operations::UPDATE),
+        Operation::Delete => (None, Operations::DELETE),
+    };
+    let review = Review { settings, object, old, operation, origin };
     for rule in rules {
-        if rule.kinds.contains(&review.kind()) {
+        if rule.operations.contains(now) && rule.kinds.contains(&review.kind()) {
             (rule.check)(&review, &Host, &mut findings);
         }
     }

@@ -9,12 +9,6 @@ use crate::engine::policy::Place;
 use crate::finding::{Edit, EditOp, ObjectRef, Safety, Severity};
 use crate::model;
 
-/// An object on its way to a guest as the one under review, which is not
-/// metered: it was sent before any work began.
-pub(crate) fn subject_object(object: &model::Object) -> Result<types::Object> {
-    self::object(&mut Meter::new(u64::MAX), object)
-}
-
 pub(super) fn object(meter: &mut Meter, object: &model::Object) -> Result<types::Object> {
     Ok(match object {
         model::Object::Service(one) => types::Object::Service(service(meter, one)?),

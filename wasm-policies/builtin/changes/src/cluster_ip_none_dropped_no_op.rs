@@ -2,7 +2,9 @@
 
 use headlint_policy_sdk::service::{has, headless};
 use headlint_policy_sdk::types::{ObjectRef, Traits};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, Version};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Operations, Review, Rule, Severity, Version,
+};
 use serde_json::{Map, Value};
 
 /// The rule.
@@ -13,6 +15,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: Operations::UPDATE,
     summary: "a change leaves out `clusterIP: None`, and the Service stays headless",
     documentation: include_str!("cluster-ip-none-dropped-no-op.md"),
     check,

@@ -3,7 +3,9 @@
 
 use headlint_policy_sdk::service::{has, selectorless};
 use headlint_policy_sdk::types::{Object, ObjectRef, Traits, Workload};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Operation, Review, Rule, Severity};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Operation, Operations, Review, Rule, Severity,
+};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -13,6 +15,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: Operations::DELETE,
     summary: "a Service is deleted that a StatefulSet still names",
     documentation: include_str!("governing-service-deleted.md"),
     check,

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::labels::display;
 use headlint_policy_sdk::service::{has, headless, refused, selectorless};
 use headlint_policy_sdk::types::{ObjectRef, Traits};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity};
+use headlint_policy_sdk::{Action, Context, Finding, Findings, Operations, Review, Rule, Severity};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: Operations::UPDATE,
     summary: "a Service loses its selector, and keeps the addresses that it has",
     documentation: include_str!("selector-removed-freezes-endpoints.md"),
     check,

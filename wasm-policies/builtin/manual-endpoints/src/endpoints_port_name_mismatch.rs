@@ -5,7 +5,7 @@ use headlint_policy_sdk::types::{
     IntOrString, ObjectRef, Reference, ReferenceVia, Service, ServicePort,
 };
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Version,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
 };
 
 use crate::pair::{Given, by_hand, display_name, effective, given, ports_path};
@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Endpoints", "EndpointSlice"],
+    operations: WRITTEN,
     summary: "hand-written endpoints and their Service have different port names",
     documentation: include_str!("endpoints-port-name-mismatch.md"),
     check,
@@ -32,7 +33,7 @@ struct Joined<'e> {
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(object) = review.endpoints() else { return };
     let namespace = &object.meta.ref_.namespace;
-    if review.operation == Operation::Delete || object.service.is_empty() {
+    if object.service.is_empty() {
         return;
     }
     let Some(service) = context.service(namespace, &object.service).found() else { return };

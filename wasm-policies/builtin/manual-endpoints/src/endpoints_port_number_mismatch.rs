@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::{ReferenceVia, Service, ServicePort};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::pair::{Given, by_hand, effective, given, list, numbers, with_given};
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a headless Service publishes another port than its hand-written endpoints serve",
     documentation: include_str!("endpoints-port-number-mismatch.md"),
     check,
@@ -23,7 +24,7 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete || !headless(service) || !by_hand(service) {
+    if !headless(service) || !by_hand(service) {
         return;
     }
     let meta = &service.meta.ref_;

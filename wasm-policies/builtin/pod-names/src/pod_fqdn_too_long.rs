@@ -4,7 +4,7 @@ use headlint_policy_sdk::labels::selector_refused;
 use headlint_policy_sdk::service::{dns_label, has, placeholder};
 use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Severity, Version,
+    Action, Context, Finding, Findings, Review, Rule, Severity, Version, WRITTEN,
 };
 
 use crate::letters;
@@ -26,6 +26,7 @@ pub const RULE: Rule = Rule {
         "ReplicationController",
         "StatefulSet",
     ],
+    operations: WRITTEN,
     summary: "a Pod's full name is to be its host name, and is too long for the kernel",
     documentation: include_str!("pod-fqdn-too-long.md"),
     check,
@@ -88,8 +89,7 @@ impl Host {
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let template = &workload.template;
-    if review.operation == Operation::Delete
-        || !template.set_hostname_as_fqdn
+    if !template.set_hostname_as_fqdn
         || selector_refused(workload)
         || has(&workload.meta, Traits::DELETING)
     {

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::labels::selector_refused;
 use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::Traits;
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Operation, Review, Rule, Severity};
+use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
 use crate::letters;
 
@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["StatefulSet"],
+    operations: WRITTEN,
     summary: "the name of a StatefulSet is too long for its Pods to be made",
     documentation: include_str!("statefulset-name-too-long.md"),
     check,
@@ -44,8 +45,7 @@ fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let name = &set.meta.ref_.name;
     let length = name.len();
-    if review.operation == Operation::Delete
-        || set.meta.ref_.api_version != "apps/v1"
+    if set.meta.ref_.api_version != "apps/v1"
         || length + LONGEST_HASH <= LABEL
         // Refused for another reason than its length, or not filled in yet.
         || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -9,7 +9,7 @@ use headlint_policy_sdk::types::{
     Traits, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Version,
+    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
 };
 use serde_json::Value;
 
@@ -39,6 +39,7 @@ pub const RULE: Rule = Rule {
         "ConfigMap",
         "Ingress",
     ],
+    operations: WRITTEN,
     summary: "a client dials a headless Service's port, which its Pods don't serve",
     documentation: include_str!("client-dials-headless-service-port.md"),
     check,
@@ -50,7 +51,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         Object::Other(meta) => meta,
         _ => return,
     };
-    if review.operation == Operation::Delete || has(holder, Traits::DELETING) {
+    if has(holder, Traits::DELETING) {
         return;
     }
     let references = context.references();

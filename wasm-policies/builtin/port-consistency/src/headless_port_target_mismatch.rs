@@ -6,7 +6,9 @@ use headlint_policy_sdk::service::{headless, selectorless, workloads};
 use headlint_policy_sdk::types::{
     IntOrString, Reference, ReferenceVia, Service, ServicePort, Workload,
 };
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Safety, Severity};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+};
 
 use crate::places::{accepted, closed, declared, list, port_path, with_listeners};
 
@@ -19,6 +21,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a headless Service's port isn't its target port, and nothing translates",
     documentation: include_str!("headless-port-target-mismatch.md"),
     check,

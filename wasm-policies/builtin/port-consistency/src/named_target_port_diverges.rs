@@ -3,7 +3,7 @@
 use headlint_policy_sdk::ports::{Targets, injected, targets};
 use headlint_policy_sdk::service::{headless, workloads};
 use headlint_policy_sdk::types::{IntOrString, Workload};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity};
+use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
 use crate::places::{accepted, declared, list, port_path, with_declarations};
 
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a headless Service's named targetPort isn't the same number in all its Pods",
     documentation: include_str!("named-target-port-diverges.md"),
     check,

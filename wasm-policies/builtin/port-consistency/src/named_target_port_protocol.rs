@@ -3,7 +3,9 @@
 use headlint_policy_sdk::ports::{Targets, container_port_path, targets};
 use headlint_policy_sdk::service::{headless, workloads};
 use headlint_policy_sdk::types::IntOrString;
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Safety, Severity};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+};
 
 use crate::places::{accepted, declared, port_path, written};
 
@@ -16,6 +18,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a Service's named targetPort exists only with another protocol",
     documentation: include_str!("named-target-port-protocol.md"),
     check,

@@ -3,7 +3,9 @@
 use headlint_policy_sdk::ports::{Targets, container_port_path, injected, serving, targets};
 use headlint_policy_sdk::service::{headless, workloads};
 use headlint_policy_sdk::types::{ContainerRole, IntOrString, ServicePort, Workload};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Safety, Severity};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+};
 
 use crate::places::{accepted, declared, port_path, with_declarations};
 
@@ -15,6 +17,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a Service's targetPort names a port that no container behind it has",
     documentation: include_str!("named-target-port-unresolved.md"),
     check,

@@ -2,7 +2,7 @@
 
 use headlint_policy_sdk::service::{has, refused};
 use headlint_policy_sdk::types::{Container, ContainerPort, Service, Traits, Workload};
-use headlint_policy_sdk::{Context, Finding, Operation, Review, Version, ports};
+use headlint_policy_sdk::{Context, Finding, Review, Version, ports};
 
 /// How many places of a kind a finding shows.
 const SHOWN: usize = 4;
@@ -11,7 +11,7 @@ const SHOWN: usize = 4;
 /// the API server and not on its way out.
 pub(crate) fn accepted(review: &Review) -> Option<&Service> {
     let service = review.service()?;
-    let stays = review.operation != Operation::Delete && !has(&service.meta, Traits::DELETING);
+    let stays = !has(&service.meta, Traits::DELETING);
     (stays && !refused(service)).then_some(service)
 }
 

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{PortFault, dns_label, headless, placeholder, port_faults};
 use headlint_policy_sdk::types::{IntOrString, Service, ServicePort, TypeError};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::places::{port_path, written};
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "the API server refuses the list of ports of a Service",
     documentation: include_str!("port-list-invalid.md"),
     check,
@@ -23,9 +24,6 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete {
-        return;
-    }
     for error in &service.type_errors {
         if error.path.starts_with("$.spec.ports") && !placeholder(&error.value) {
             findings.add(wrong_type(service, error));

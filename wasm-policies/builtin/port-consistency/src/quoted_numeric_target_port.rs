@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{PortFault, port_faults};
 use headlint_policy_sdk::types::IntOrString;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::places::port_path;
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a targetPort is a number in quotes, which the API server takes for a name",
     documentation: include_str!("quoted-numeric-target-port.md"),
     check,
@@ -23,9 +24,6 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete {
-        return;
-    }
     for (index, fault) in port_faults(service) {
         let (PortFault::TargetQuoted, Some(IntOrString::Text(text))) =
             (fault, &service.ports[index].target_port)

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::ports::{Targets, injected, serving, targets};
 use headlint_policy_sdk::service::{placeholder, workloads};
 use headlint_policy_sdk::types::Workload;
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity};
+use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
 use crate::places::{accepted, declared, port_path, with_declarations};
 
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a Service leads to a port that none of its containers declares",
     documentation: include_str!("target-port-undeclared.md"),
     check,

@@ -2,7 +2,7 @@
 
 use headlint_policy_sdk::service::misspelled_none;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 /// The rule.
@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "`clusterIP` is `none`, `NONE` or a boolean instead of `None`",
     documentation: include_str!("cluster-ip-none-misspelled.md"),
     check,
@@ -22,9 +23,6 @@ const PATH: &str = "$.spec.clusterIP";
 
 fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete {
-        return;
-    }
     let name = &service.meta.ref_.name;
     let wrong = service.type_errors.iter().find(|error| error.path == PATH);
     let (finding, none_meant) = if let Some(wrong) = wrong {

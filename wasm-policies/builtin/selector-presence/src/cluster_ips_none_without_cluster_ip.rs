@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{ClusterIpsConflict, cluster_ips_conflict, misspelled_none};
 use headlint_policy_sdk::types::Service;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 /// The rule.
@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "`clusterIPs` says None, or something else than `clusterIP`",
     documentation: include_str!("cluster-ips-none-without-cluster-ip.md"),
     check,
@@ -24,9 +25,7 @@ const PATH: &str = "$.spec.clusterIPs";
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     // What is wrong with `clusterIP` itself comes first: cluster-ip-none-misspelled.
-    if review.operation == Operation::Delete
-        || !service.type_errors.is_empty()
-        || service.cluster_ip.as_deref().is_some_and(misspelled_none)
+    if !service.type_errors.is_empty() || service.cluster_ip.as_deref().is_some_and(misspelled_none)
     {
         return;
     }

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::ObjectRef;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity, Version,
+    Action, Context, Finding, Findings, Origin, Review, Rule, Severity, Version, WRITTEN,
 };
 
 use crate::evidence::without_endpoints;
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "an empty selector selects no Pods, and nobody writes endpoints",
     documentation: include_str!("empty-selector-is-selectorless.md"),
     check,
@@ -26,10 +27,7 @@ const PATH: &str = "$.spec.selector";
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     // An empty map doesn't survive storage, and never gets to admission.
-    if review.operation == Operation::Delete
-        || review.origin != Origin::Lint
-        || service.service_type == "ExternalName"
-    {
+    if review.origin != Origin::Lint || service.service_type == "ExternalName" {
         return;
     }
     let Some(written) = written(context) else { return };

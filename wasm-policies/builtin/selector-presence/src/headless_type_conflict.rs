@@ -1,7 +1,7 @@
 //! `clusterIP: None` on a Service whose type needs an address, or has none.
 
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 /// The rule.
@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "`clusterIP: None` with type NodePort, LoadBalancer or ExternalName",
     documentation: include_str!("headless-type-conflict.md"),
     check,
@@ -19,7 +20,7 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete || service.cluster_ip.as_deref() != Some("None") {
+    if service.cluster_ip.as_deref() != Some("None") {
         return;
     }
     let kind = service.service_type.as_str();

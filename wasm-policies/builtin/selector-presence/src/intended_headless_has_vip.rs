@@ -4,7 +4,7 @@ use headlint_policy_sdk::ports::targets;
 use headlint_policy_sdk::service::{has, headless, placeholder, refused, selectorless, workloads};
 use headlint_policy_sdk::types::{ObjectRef, Service, Traits};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::evidence::sets_naming;
@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a Service is called headless, but has a cluster IP",
     documentation: include_str!("intended-headless-has-vip.md"),
     check,
@@ -47,8 +48,7 @@ const NAMES: &[&str] =
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete
-        || service.service_type != "ClusterIP"
+    if service.service_type != "ClusterIP"
         || headless(service)
         || refused(service)
         || has(&service.meta, Traits::OPERATOR_MANAGED | Traits::DELETING)

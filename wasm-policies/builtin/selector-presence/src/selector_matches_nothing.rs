@@ -7,8 +7,8 @@ use headlint_policy_sdk::types::{
     IntOrString, Label, LabelSelector, ObjectRef, Service, Traits, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Timing,
-    UnknownReason,
+    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, Timing,
+    UnknownReason, WRITTEN,
 };
 use serde_json::{Map, Value};
 
@@ -22,6 +22,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "no Pods have the labels that a Service selects",
     documentation: include_str!("selector-matches-nothing.md"),
     check,
@@ -65,8 +66,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         | Traits::TEST_HOOK
         | Traits::DELETING;
     let selector = &service.selector;
-    if review.operation == Operation::Delete
-        || service.service_type == "ExternalName"
+    if service.service_type == "ExternalName"
         || selectorless(service)
         || refused(service)
         || has(&service.meta, settled)

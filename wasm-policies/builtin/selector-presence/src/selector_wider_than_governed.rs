@@ -4,7 +4,7 @@ use headlint_policy_sdk::labels::{Reach, display, reach};
 use headlint_policy_sdk::service::{has, headless, refused, selectorless};
 use headlint_policy_sdk::types::{Container, ContainerRole, Label, ObjectRef, Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 use serde_json::{Map, Value};
 
@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "the Service that a StatefulSet names also selects the Pods of others",
     documentation: include_str!("selector-wider-than-governed.md"),
     check,
@@ -33,8 +34,7 @@ const CHANGING: &[&str] = &["app.kubernetes.io/version", "chart", "helm.sh/chart
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete
-        || !headless(service)
+    if !headless(service)
         || selectorless(service)
         || refused(service)
         || has(&service.meta, Traits::OPERATOR_MANAGED | Traits::DELETING)

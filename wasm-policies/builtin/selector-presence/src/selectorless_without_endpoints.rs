@@ -2,7 +2,7 @@
 
 use headlint_policy_sdk::service::{headless, selectorless};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Origin, Review, Rule, Severity, Timing,
+    Action, Context, Finding, Findings, Origin, Review, Rule, Severity, Timing, WRITTEN,
 };
 
 use crate::evidence::without_endpoints;
@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "a headless Service has no selector, and no Endpoints or EndpointSlice",
     documentation: include_str!("selectorless-without-endpoints.md"),
     check,
@@ -22,7 +23,7 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete || !headless(service) {
+    if !headless(service) {
         return;
     }
     // The endpoints of the selector that it had stay: selector-removed-freezes-endpoints.

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::labels::display;
 use headlint_policy_sdk::types::{Object, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
+    operations: WRITTEN,
     summary: "a StatefulSet, Deployment, DaemonSet or ReplicaSet has no selector",
     documentation: include_str!("statefulset-selector-missing.md"),
     check,
@@ -36,8 +37,7 @@ const CHANGING: &[&str] = &[
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
-    if review.operation == Operation::Delete
-        || workload.meta.ref_.api_version != "apps/v1"
+    if workload.meta.ref_.api_version != "apps/v1"
         || has_selector(workload)
         || is_patch(workload, context)
         || beside_the_whole(workload, context)

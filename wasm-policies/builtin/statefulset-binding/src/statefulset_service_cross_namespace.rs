@@ -4,8 +4,8 @@ use headlint_policy_sdk::labels::satisfy;
 use headlint_policy_sdk::service::{dns_label, has, placeholder, selectorless};
 use headlint_policy_sdk::types::{Service, Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
-    UnknownReason, Version,
+    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, UnknownReason,
+    Version, WRITTEN,
 };
 
 use crate::evidence::{gather, recipe, shown};
@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["StatefulSet"],
+    operations: WRITTEN,
     summary: "a StatefulSet names a Service of another namespace",
     documentation: include_str!("statefulset-service-cross-namespace.md"),
     check,
@@ -30,10 +31,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let Some(own) = &set.stateful_set else { return };
     let Some(written) = own.service_name.as_deref() else { return };
-    if review.operation == Operation::Delete
-        || set.meta.ref_.api_version != "apps/v1"
-        || has(&set.meta, Traits::DELETING)
-    {
+    if set.meta.ref_.api_version != "apps/v1" || has(&set.meta, Traits::DELETING) {
         return;
     }
     if written.contains('.') {

@@ -3,8 +3,8 @@
 use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity, Timing,
-    UnknownReason,
+    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, Timing,
+    UnknownReason, WRITTEN,
 };
 
 use crate::evidence::{Evidence, gather, recipe, shown};
@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["StatefulSet"],
+    operations: WRITTEN,
     summary: "the Service that a StatefulSet names doesn't exist",
     documentation: include_str!("statefulset-service-missing.md"),
     check,
@@ -25,9 +26,7 @@ pub const RULE: Rule = Rule {
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
-    if review.operation == Operation::Delete
-        || has(&set.meta, Traits::HOOK | Traits::OPERATOR_MANAGED)
-    {
+    if has(&set.meta, Traits::HOOK | Traits::OPERATOR_MANAGED) {
         return;
     }
     let Some(service) = service_name(set) else { return };

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::{Reference, Service, Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Operations, Review, Rule, Safety, Severity,
 };
 
 use crate::evidence::{earnest, headless_over, names_pod, shown};
@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["StatefulSet"],
+    operations: Operations::CREATE,
     summary: "a StatefulSet names no Service, although its Pods are to have names",
     documentation: include_str!("statefulset-service-name-empty.md"),
     check,
@@ -38,8 +39,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let Some(own) = &set.stateful_set else { return };
     // Later the field is immutable: nobody can act upon it any more.
-    if review.operation != Operation::Create
-        || own.service_name.is_some()
+    if own.service_name.is_some()
         || !stays(set)
         || has(&set.meta, Traits::HOOK | Traits::OPERATOR_MANAGED)
         || is_patch(set, context)

@@ -4,7 +4,7 @@ use headlint_policy_sdk::ports::find_port;
 use headlint_policy_sdk::service::{headless, refused};
 use headlint_policy_sdk::types::{Service, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::governing::{display_name, first_pod, is_present, sets_naming};
@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "the Service that a StatefulSet names isn't headless",
     documentation: include_str!("statefulset-service-not-headless.md"),
     check,
@@ -26,7 +27,7 @@ const PATH: &str = "$.spec.clusterIP";
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete || headless(service) || refused(service) {
+    if headless(service) || refused(service) {
         return;
     }
     let sets = sets_naming(service, context);

@@ -4,7 +4,7 @@ use headlint_policy_sdk::labels::{Reach, display, reach};
 use headlint_policy_sdk::service::{headless, refused, selectorless};
 use headlint_policy_sdk::types::{Service, Workload};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 use serde_json::{Map, Value};
 
@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: true,
     kinds: &["Service"],
+    operations: WRITTEN,
     summary: "the Service that a StatefulSet names doesn't select its Pods",
     documentation: include_str!("statefulset-service-selector-mismatch.md"),
     check,
@@ -27,11 +28,7 @@ const PATH: &str = "$.spec.selector";
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
-    if review.operation == Operation::Delete
-        || !headless(service)
-        || selectorless(service)
-        || refused(service)
-    {
+    if !headless(service) || selectorless(service) || refused(service) {
         return;
     }
     let sets = sets_naming(service, context);

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::placeholder;
 use headlint_policy_sdk::types::Workload;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::governing::{display_name, stays};
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["StatefulSet"],
+    operations: WRITTEN,
     summary: "a StatefulSet replaces the host name or subdomain of its template",
     documentation: include_str!("statefulset-template-hostname-ignored.md"),
     check,
@@ -26,7 +27,7 @@ const HELP: &str = "remove it; as every change of the template this restarts the
 fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let Some(own) = &set.stateful_set else { return };
-    if review.operation == Operation::Delete || !stays(set) {
+    if !stays(set) {
         return;
     }
     let name = display_name(&set.meta.ref_);

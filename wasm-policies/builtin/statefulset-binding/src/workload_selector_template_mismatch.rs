@@ -3,7 +3,7 @@
 use headlint_policy_sdk::labels::selected;
 use headlint_policy_sdk::types::{Label, LabelRequirement, LabelSelector, Service, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Operation, Review, Rule, Safety, Severity,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     default_on: true,
     heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
+    operations: WRITTEN,
     summary: "the selector of a workload doesn't select the Pods that it makes",
     documentation: include_str!("workload-selector-template-mismatch.md"),
     check,
@@ -29,8 +30,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let Some(selector) = &workload.selector else { return };
     let labels = &workload.template.labels;
-    if review.operation == Operation::Delete
-        || workload.meta.ref_.api_version != "apps/v1"
+    if workload.meta.ref_.api_version != "apps/v1"
         || selected(labels, selector) != Some(false)
         || is_patch(workload, context)
     {
