@@ -210,7 +210,7 @@ fn overridden(workload: &Workload, context: &dyn Context) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use headlint_policy_sdk::Origin;
+    use headlint_policy_sdk::{Operation, Origin};
     use headlint_policy_sdk::fake::Snapshot;
     use headlint_policy_sdk::types::{
         Label, LabelSelector, Metadata, Object, ObjectRef, PodTemplate, StatefulSet,
