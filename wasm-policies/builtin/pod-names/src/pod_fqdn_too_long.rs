@@ -210,11 +210,11 @@ fn overridden(workload: &Workload, context: &dyn Context) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use headlint_policy_sdk::{Operation, Origin};
     use headlint_policy_sdk::fake::Snapshot;
     use headlint_policy_sdk::types::{
         Label, LabelSelector, Metadata, Object, ObjectRef, PodTemplate, StatefulSet,
     };
+    use headlint_policy_sdk::{Operation, Origin};
 
     use super::*;
 
