@@ -50,3 +50,42 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
+
+{{/* Of what Helm makes for a moment: no Service selects it. */}}
+{{- define "headlint.hookLabels" -}}
+app.kubernetes.io/name: headlint-hook
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* When, and in which order; it never stays. */}}
+{{- define "headlint.hook" -}}
+helm.sh/hook: {{ index . 0 }}
+helm.sh/hook-weight: {{ index . 1 | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+{{- end }}
+
+{{/* Runs `args` of the webhook's program once, as the account of this name. */}}
+{{- define "headlint.hookPod" -}}
+restartPolicy: Never
+serviceAccountName: {{ include "headlint.name" .root }}-{{ .account }}
+automountServiceAccountToken: true # it asks the API server
+enableServiceLinks: false
+securityContext: {{- include "headlint.podSecurityContext" .root | nindent 2 }}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ .account }}
+    image: {{ include "headlint.image" .root }}
+    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+    args: {{- toYaml .args | nindent 6 }}
+    resources: {{- toYaml .root.Values.resources | nindent 6 }}
+    securityContext: {{- include "headlint.securityContext" .root | nindent 6 }}
+{{- end }}
