@@ -59,8 +59,11 @@ impl Helm {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {error}", values.display());
         let text = String::from_utf8(output.stdout).expect("YAML is UTF-8");
-        let mut objects: Vec<_> =
-            text.split("---\n").map(|one| one.trim().to_owned()).filter(|it| !it.is_empty()).collect();
+        let mut objects: Vec<_> = text
+            .split("---\n")
+            .map(|one| one.trim().to_owned())
+            .filter(|it| !it.is_empty())
+            .collect();
         // Each begins with `# Source:`; those of one template stay in order.
         objects.sort_by_key(|one| one.lines().next().map(str::to_owned));
         objects

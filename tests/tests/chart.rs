@@ -112,7 +112,10 @@ fn a_misspelt_key_is_refused_wherever_it_is() {
     let mut paths = Vec::new();
     mappings(&values, "", &mut paths);
     // Those that are empty by default, too.
-    paths.extend(["config.cluster.", "config.exemptions[0].", "certificates.certManager.issuerRef."].map(str::to_owned));
+    paths.extend(
+        ["config.cluster.", "config.exemptions[0].", "certificates.certManager.issuerRef."]
+            .map(str::to_owned),
+    );
     paths.retain(|path| path != "policies.");
     assert!(paths.len() > 15, "{paths:?}");
     let chart = chart();
@@ -121,7 +124,13 @@ fn a_misspelt_key_is_refused_wherever_it_is() {
         for path in &paths {
             let set = format!("{path}mispelt=1");
             let output = helm.run([
-                "template", "headlint", chart, "--set", "image.repository=headlint", "--set", &set,
+                "template",
+                "headlint",
+                chart,
+                "--set",
+                "image.repository=headlint",
+                "--set",
+                &set,
             ]);
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success(), "{}: {set} is accepted", helm.name());
@@ -162,7 +171,10 @@ fn the_configuration_has_the_webhooks_own_schema() {
     let id = config.as_object_mut().unwrap().remove("$id");
     assert!(id.is_some(), "its references are within itself");
     let own = json_file("webhook/schema/headlint-webhook-config.v1.json");
-    assert_eq!(config, own, "copy webhook/schema/headlint-webhook-config.v1.json to properties.config");
+    assert_eq!(
+        config, own,
+        "copy webhook/schema/headlint-webhook-config.v1.json to properties.config"
+    );
 }
 
 #[test]
@@ -189,10 +201,12 @@ fn resource(kind: &str) -> String {
 
 #[test]
 fn the_api_server_asks_about_the_kinds_that_rules_report_on() {
-    let engine = Engine::builtin(&Limits::default(), 1, None).unwrap();
+    let engine = Engine::builtin(Limits::default(), 1, None).unwrap();
     let rules = engine.rules();
-    let judged = rules.iter().filter(|(policy, rule)| *policy != raw::POLICY && rule.action != Action::None);
-    let kinds: BTreeSet<_> = judged.flat_map(|(_, rule)| &rule.kinds).map(|kind| resource(kind)).collect();
+    let judged =
+        rules.iter().filter(|(policy, rule)| *policy != raw::POLICY && rule.action != Action::None);
+    let kinds: BTreeSet<_> =
+        judged.flat_map(|(_, rule)| &rule.kinds).map(|kind| resource(kind)).collect();
     let optional = ["configmaps", "ingresses"].map(str::to_owned);
     assert!(optional.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
     let mut counts = BTreeSet::new();
@@ -204,7 +218,8 @@ fn the_api_server_asks_about_the_kinds_that_rules_report_on() {
         assert_eq!(webhooks.len(), 1);
         let (mut asked, mut deletions) = (BTreeSet::new(), BTreeSet::new());
         for rule in webhooks[0]["rules"].as_array().unwrap() {
-            let operations: Vec<_> = rule["operations"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let operations: Vec<_> =
+                rule["operations"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             assert_eq!(operations[..2], ["CREATE", "UPDATE"], "{values}");
             for resource in rule["resources"].as_array().unwrap() {
                 let resource = resource.as_str().unwrap().to_owned();
@@ -224,7 +239,10 @@ fn the_api_server_asks_about_the_kinds_that_rules_report_on() {
         let webhook = &webhooks[0];
         let excluded = &webhook["namespaceSelector"]["matchExpressions"];
         let names = excluded[0]["values"].as_array().unwrap();
-        assert!(names.contains(&json!("kube-system")) && names.contains(&json!("headlint")), "{names:?}");
+        assert!(
+            names.contains(&json!("kube-system")) && names.contains(&json!("headlint")),
+            "{names:?}"
+        );
         assert_eq!(excluded[1]["key"], "headlint.dev/webhook");
         assert!(webhook["timeoutSeconds"].as_u64().unwrap() <= 10);
     }
@@ -260,7 +278,16 @@ fn headlint_finds_nothing_in_its_own_chart() {
         for values in ci_values() {
             let objects = helm.render("headlint", &values);
             let mut command = Command::new(&program);
-            command.args(["lint", "--complete", "--hints", "--fail-on", "info", "--format", "json", "-"]);
+            command.args([
+                "lint",
+                "--complete",
+                "--hints",
+                "--fail-on",
+                "info",
+                "--format",
+                "json",
+                "-",
+            ]);
             command.stdin(Stdio::piped()).stdout(Stdio::piped());
             let mut lint = command.spawn().unwrap();
             let text = objects.join("\n---\n");

@@ -69,7 +69,7 @@ fn chart_is_accepted_without_a_warning(cluster: &Cluster) {
         for values in ci_values() {
             for text in helm.render(namespace.name(), &values) {
                 let object: Value = serde_yaml::from_str(&text).unwrap();
-                let mut hand_over = |manifest: &str| {
+                let hand_over = |manifest: &str| {
                     let outcome = namespace.dry_run(manifest).succeeded();
                     let source = text.lines().next();
                     let name = (helm.name(), &values, source);
@@ -162,12 +162,14 @@ fn lives(cluster: &mut Cluster, helm: Helm) {
     assert!(bundle.is_string() && certificates["ca.crt"].is_string(), "{bundle}");
     let load = asked(cluster, &judged);
     load.flow("before the upgrade", 2);
-    release.upgrade(&["webhook.failurePolicy=Fail", "config.enforcement=deny", "webhook.timeoutSeconds=7"]);
+    release.upgrade(&[
+        "webhook.failurePolicy=Fail",
+        "config.enforcement=deny",
+        "webhook.timeoutSeconds=7",
+    ]);
     assert!(release.notes().contains("Rules whose findings can't work deny"));
     assert_eq!(release.configuration()["webhooks"][0]["timeoutSeconds"], 7);
-    until("denials", || {
-        judged.dry_run(&long_named()).denial().map(drop)
-    });
+    until("denials", || judged.dry_run(&long_named()).denial().map(drop));
     load.flow("after the upgrade", 2);
     assert_eq!((release.certificates(), release.bundle()), (certificates.clone(), bundle.clone()));
     release.helm(&["rollback", release.name(), "1"]);
@@ -189,7 +191,10 @@ fn lives(cluster: &mut Cluster, helm: Helm) {
     let mut load = Load::new(cluster);
     let asker = ThroughApiServer::new(cluster, &services, mismatched_service("db"), None);
     load.add("Services", 20, vec![asker.clone(), asker]);
-    let told = release.run_hook("uninstall", &["withdraw", &release.configuration_argument(), "--settle-seconds=1"]);
+    let told = release.run_hook(
+        "uninstall",
+        &["withdraw", &release.configuration_argument(), "--settle-seconds=1"],
+    );
     assert!(told.contains("is gone"), "{told}");
     release.helm(&["uninstall", release.name(), "--no-hooks"]);
     load.flow("while it is uninstalled", 2);
@@ -237,7 +242,8 @@ spec: {selector: {app: web}, ports: [{port: 80}]}";
     pods(1);
     let release = Release::install(HELMS[1], &home, &["webhook.failurePolicy=Fail"]);
     let name = judged.name();
-    let path = |namespace: &str, resource: &str| format!("/api/v1/namespaces/{namespace}/{resource}");
+    let path =
+        |namespace: &str, resource: &str| format!("/api/v1/namespaces/{namespace}/{resource}");
     let service = json!({"metadata": {"generateName": "web-"}, "spec": {"ports": [{"port": 80}]}});
     let refused = until("requests to be refused", || {
         creates(cluster, &path(name, "services"), &service).err()

@@ -158,13 +158,18 @@ impl<'n, 'c> Release<'n, 'c> {
         // Events expire by themselves, and say what was.
         let kinds: Vec<_> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
         let all = list(&[
-            "get", &kinds.join(","), "--all-namespaces", "--ignore-not-found",
-            "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}",
+            "get",
+            &kinds.join(","),
+            "--all-namespaces",
+            "--ignore-not-found",
+            "-o",
+            "jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}",
         ]);
         let name = home.name();
         let own = all.lines().filter(|object| {
             let mut parts = object.split('/').skip(1);
-            parts.next() == Some(name) || parts.next().is_some_and(|it| it.starts_with(&format!("{name}-")))
+            parts.next() == Some(name)
+                || parts.next().is_some_and(|it| it.starts_with(&format!("{name}-")))
         });
         own.map(str::to_owned).collect()
     }

@@ -47,7 +47,8 @@ fn used(cluster: &Cluster, account: &str) -> Vec<(Right, bool)> {
         let object = &entry["objectRef"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let name = object["name"].as_str().map(str::to_owned);
-        let right = (text(&object["apiGroup"]), text(&object["resource"]), name, text(&entry["verb"]));
+        let right =
+            (text(&object["apiGroup"]), text(&object["resource"]), name, text(&entry["verb"]));
         (right, entry["responseStatus"]["code"] != 403)
     })
     .collect()
