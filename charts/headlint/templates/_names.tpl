@@ -37,6 +37,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{/* How the API server asks, and where. The caBundle is written by whoever makes
+     the certificate, and no upgrade takes it away: what a chart never said, Helm
+     leaves alone. */}}
+{{- define "headlint.asked" -}}
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: NotIn
+      values: {{- append .Values.webhook.excludedNamespaces .Release.Namespace | uniq | toYaml | nindent 8 }}
+    - {key: headlint.dev/webhook, operator: NotIn, values: [ignore]}
+clientConfig:
+  service: {namespace: {{ .Release.Namespace }}, name: {{ include "headlint.name" . }}, path: /validate}
+  {{- if eq .Values.certificates.source "secret" }}
+  {{- with .Values.certificates.secret.caBundle }}
+  caBundle: {{ b64enc . }}
+  {{- end }}
+  {{- end }}
+timeoutSeconds: {{ .Values.webhook.timeoutSeconds }}
+admissionReviewVersions: [v1]
+sideEffects: None
+{{- end }}
+
 {{/* What all Pods of the chart may do, which is what *restricted* asks, and less. */}}
 {{- define "headlint.podSecurityContext" -}}
 runAsNonRoot: true

@@ -1,5 +1,6 @@
 //! A release of the chart, and what a node would do for it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
@@ -14,12 +15,20 @@ use serde_json::Value;
 pub(super) struct Release<'n, 'c> {
     helm: Helm,
     home: &'n Namespace<'c>,
-    balancer: std::cell::OnceCell<Balancer>,
+    balancer: OnceCell<Balancer>,
+}
+
+impl Drop for Release<'_, '_> {
+    /// A test that failed leaves nothing that would make others fail.
+    fn drop(&mut self) {
+        let name = format!("validatingwebhookconfiguration/{}", self.full_name());
+        let _ = self.home.kubectl(&["delete", &name, "--ignore-not-found"], "");
+    }
 }
 
 impl<'n, 'c> Release<'n, 'c> {
     pub(super) fn install(helm: Helm, home: &'n Namespace<'c>, values: &[&str]) -> Self {
-        let release = Self { helm, home, balancer: std::cell::OnceCell::new() };
+        let release = Self { helm, home, balancer: OnceCell::new() };
         release.write("install", values);
         release
     }
@@ -134,17 +143,25 @@ impl<'n, 'c> Release<'n, 'c> {
     pub(super) fn run_hook(&self, account: &str, args: &[&str]) -> String {
         let account = format!("{}-{account}", self.full_name());
         let hooks = self.helm(&["get", "hooks", self.name()]);
-        let own = hooks.split("---\n").filter(|hook| {
-            hook.contains(&format!("\n  name: {account}\n"))
-                && !["kind: Pod\n", "kind: Job\n"].iter().any(|kind| hook.contains(kind))
-        });
-        let own = own.collect::<Vec<_>>().join("---\n");
-        let _ = self.home.apply(&own).succeeded();
+        let hooks = hooks.split("---\n").filter(|hook| hook.contains("kind: "));
+        let hooks = hooks.map(|hook| serde_yaml::from_str::<Value>(hook).unwrap());
+        let own: Vec<_> = hooks
+            .filter(|hook| hook["metadata"]["name"] == account && hook["spec"].is_null())
+            .collect();
+        assert!(own.len() >= 3, "an account, a role and a binding: {own:?}");
+        let each = |verb: &str| {
+            for hook in &own {
+                let namespace = hook["metadata"]["namespace"].as_str().unwrap_or("default");
+                let args = [verb, "-f", "-", "--namespace", namespace];
+                let _ = self.home.kubectl(&args, &hook.to_string()).succeeded();
+            }
+        };
+        each("apply");
         let mut command = Command::new(Replica::program());
         command.args(args).arg("--kubeconfig");
         command.arg(self.cluster().kubeconfig_of(self.name(), &account));
         let output = command.output().unwrap();
-        let _ = self.home.delete(&own).succeeded();
+        each("delete");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {error}");
         String::from_utf8(output.stdout).unwrap()

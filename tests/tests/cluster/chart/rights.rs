@@ -79,7 +79,9 @@ pub(super) fn chart_gives_the_rights_that_are_used(cluster: &mut Cluster) {
     until("every right to be used", || {
         // Both see it and repair it; who comes second reads it again.
         let mut configuration = release.configuration();
-        configuration["webhooks"][0]["clientConfig"].as_object_mut().unwrap().remove("caBundle");
+        for webhook in configuration["webhooks"].as_array_mut().unwrap() {
+            webhook["clientConfig"].as_object_mut().unwrap().remove("caBundle");
+        }
         let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
         let _ = cluster.call(Method::PUT, &format!("{path}/{name}"), &configuration);
         until("the caBundle", || release.bundle().is_string().then_some(()));
