@@ -7,6 +7,7 @@ mod rights;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use headlint_tests::cluster::{
     Cluster, Load, MISMATCH, Namespace, Replica, ThroughApiServer, mismatched_service, until,
@@ -22,6 +23,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("chart_is_accepted_without_a_warning", Sharing(chart_is_accepted_without_a_warning)),
     ("chart_lives_with_helm_3", Alone(|cluster| lives(cluster, HELMS[0]))),
     ("chart_lives_with_helm_4", Alone(|cluster| lives(cluster, HELMS[1]))),
+    ("commands_of_hooks_say_what_is_wrong", Sharing(commands_of_hooks_say_what_is_wrong)),
     ("chart_locks_no_cluster", Alone(chart_locks_no_cluster)),
     ("chart_gives_the_rights_that_are_used", Alone(rights::chart_gives_the_rights_that_are_used)),
 ];
@@ -213,6 +215,40 @@ fn lives(cluster: &mut Cluster, helm: Helm) {
         let left: Vec<_> = Release::left(&home).difference(&before).cloned().collect();
         left.is_empty().then_some(())
     });
+}
+
+/// Where headlint isn't asked, and where Helm has nothing to do with it.
+fn commands_of_hooks_say_what_is_wrong(cluster: &Cluster) {
+    let run = |args: &[&str]| {
+        let mut command = Command::new(Replica::program());
+        let output = command.args(args).arg("--kubeconfig").arg(cluster.kubeconfig()).output();
+        let output = output.unwrap();
+        let (told, error) = (output.stdout, output.stderr);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(told), text(error))
+    };
+    let namespace = cluster.namespace();
+    let (code, told, error) = run(&["check-cluster", "--namespace", namespace.name()]);
+    assert_eq!((code, &*told), (2, ""));
+    assert!(error.starts_with("error: nobody says headless-port-target-mismatch"), "{error}");
+    let (code, _, error) = run(&["check-cluster", "--namespace", "nowhere"]);
+    assert_eq!(code, 2);
+    assert!(error.contains("refuses the Service: namespaces \"nowhere\" not found"), "{error}");
+
+    let name = namespace.name();
+    let rendered = format!(
+        "{{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, \
+         metadata: {{name: {name}}}}}"
+    );
+    let _ = namespace.apply(&rendered).succeeded();
+    let (code, told, error) = run(&["withdraw", "--webhook-configuration", name]);
+    assert_eq!((code, &*error), (0, ""));
+    assert!(told.contains("stays: Helm didn't install it"), "{told}");
+    assert!(namespace.get(&format!("validatingwebhookconfiguration/{name}")).is_some());
+    let _ = namespace.delete(&rendered).succeeded();
+    let (code, told, _) = run(&["withdraw", "--webhook-configuration", name]);
+    assert_eq!(code, 0);
+    assert!(told.contains("isn't there"), "{told}");
 }
 
 /// Whether an object can be made, and for what reason not.
