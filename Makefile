@@ -23,7 +23,7 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test control-plane bench corpus fuzz clean
+.PHONY: help setup build policies run test control-plane helm bench corpus fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,7 +45,7 @@ target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh wasm-policies/
 run: build ## Lints real manifests and shows what headlint finds
 	@tests/run.sh
 
-test: build target/kubectl-reference control-plane ## Sets up and passes every test
+test: build target/kubectl-reference control-plane helm ## Sets up and passes every test
 	$(call step,format,cargo fmt --all --check)
 	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
 	$(call step,tests,cargo test --locked --release --workspace)
@@ -62,6 +62,9 @@ target/kubectl-reference: $(wildcard tests/kubectl/reference/*)
 
 control-plane: ## Builds a real control plane for tests, once for all trees
 	@tests/control-plane/build.sh
+
+helm: ## Builds Helm 3 and 4 for tests, once for all trees
+	@tests/helm/build.sh
 
 DIR ?= tests/manifests
 

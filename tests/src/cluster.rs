@@ -15,6 +15,7 @@
 //! There is no node: Pods stay pending. Every cluster IP is a loopback address,
 //! so that whoever listens there *is* the Service.
 
+mod account;
 mod asking;
 mod balancer;
 mod certificate;

@@ -8,6 +8,7 @@ pub mod estate;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;
+pub mod helm;
 pub mod kubectl;
 pub mod parity;
 pub mod random;

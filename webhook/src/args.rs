@@ -12,9 +12,9 @@ use crate::logging::Format;
 #[derive(Debug, Parser)]
 #[command(name = "headlint-webhook", version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
-Exit codes of check-config:
-  0  the configuration and the policies can be used
-  2  they can't, or a wrong argument")]
+Exit codes of check-config, check-cluster and withdraw:
+  0  all is well
+  2  it isn't, or a wrong argument")]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -29,6 +29,11 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Check a configuration file without serving
     CheckConfig(CheckConfigArgs),
+    /// Check that the API server asks headlint about a Service that is wrong; nothing is stored
+    CheckCluster(CheckClusterArgs),
+    /// Remove the webhook configuration of a Helm release, and wait until no API server asks any
+    /// more: before an uninstallation
+    Withdraw(WithdrawArgs),
 }
 
 impl Args {
@@ -127,6 +132,34 @@ pub struct CheckConfigArgs {
     /// Load all *.wasm in this folder beside the built-in policies
     #[arg(long, value_name = "DIR")]
     pub policy_dir: Option<PathBuf>,
+}
+
+/// Whom to ask.
+#[derive(Debug, clap::Args)]
+pub struct CheckClusterArgs {
+    /// A namespace that headlint judges
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub namespace: String,
+
+    /// The cluster, if not that of the Pod
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// What to remove.
+#[derive(Debug, clap::Args)]
+pub struct WithdrawArgs {
+    /// The ValidatingWebhookConfiguration
+    #[arg(long, value_name = "NAME", default_value = "headlint")]
+    pub webhook_configuration: String,
+
+    /// How long to wait for API servers to take notice
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub settle_seconds: u32,
+
+    /// The cluster, if not that of the Pod
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// # Errors

@@ -15,6 +15,7 @@
 pub mod admission;
 pub mod args;
 pub mod certificates;
+mod check_cluster;
 pub mod config;
 pub mod context;
 pub mod health;
@@ -27,6 +28,7 @@ pub mod serve;
 pub mod server;
 pub mod tls;
 pub mod watch;
+mod withdraw;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -53,6 +55,8 @@ pub fn run<T: Into<OsString> + Clone>(
             let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
             ExitCode::from(check_config(&args, &mut stdout, &mut stderr))
         }
+        Command::CheckCluster(args) => tell(check_cluster::check(&args)),
+        Command::Withdraw(args) => tell(withdraw::withdraw(&args)),
         Command::Serve(args) => match serve(*args, reviewer) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -76,6 +80,20 @@ fn serve(
         let reviewer = reviewer(&process.shared).await?;
         process.run(reviewer, stop).await
     })
+}
+
+/// Does something once, and tells what it came to.
+fn tell(task: impl Future<Output = anyhow::Result<String>>) -> ExitCode {
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(task));
+    let (written, code) = match done {
+        Ok(line) => (writeln!(std::io::stdout(), "{line}"), ExitCode::SUCCESS),
+        Err(error) => (writeln!(std::io::stderr(), "error: {error:#}"), ExitCode::from(WRONG)),
+    };
+    if written.is_ok() { code } else { ExitCode::from(WRONG) }
 }
 
 /// Checks a configuration file: says what is wrong with it on `stderr`, or what

@@ -1,7 +1,7 @@
 //! The webhook itself, as a process.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use axum::body::{Body, to_bytes};
@@ -47,13 +47,28 @@ impl Replica {
     /// # Panics
     /// When it can't be started.
     #[must_use]
-    pub fn start(cluster: &Cluster, name: &str, address: SocketAddr, mut command: Command) -> Self {
+    pub fn start(cluster: &Cluster, name: &str, address: SocketAddr, command: Command) -> Self {
+        Self::start_as(cluster, &cluster.kubeconfig(), name, address, command)
+    }
+
+    /// As [`Replica::start`], but not as the administrator.
+    ///
+    /// # Panics
+    /// As [`Replica::start`].
+    #[must_use]
+    pub fn start_as(
+        cluster: &Cluster,
+        kubeconfig: &Path,
+        name: &str,
+        address: SocketAddr,
+        mut command: Command,
+    ) -> Self {
         let operations = SocketAddr::from((cluster.free_address(), 8080));
         command
             .args(["--listen", &address.to_string()])
             .args(["--operations", &operations.to_string()])
             .arg("--kubeconfig")
-            .arg(cluster.kubeconfig());
+            .arg(kubeconfig);
         let mut replica = Self {
             runtime: cluster.runtime.handle().clone(),
             folder: cluster.folder().to_owned(),
@@ -125,14 +140,24 @@ impl Replica {
         Backend { address: self.address, readiness: self.uri("/readyz") }
     }
 
+    /// All metrics, as Prometheus reads them.
+    ///
+    /// # Panics
+    /// When it doesn't answer.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let (status, text) = self.ask("/metrics").expect("it answers");
+        assert_eq!(status, StatusCode::OK, "{text}");
+        text
+    }
+
     /// The sum of a metric over the series whose labels contain this text.
     ///
     /// # Panics
     /// When it doesn't answer.
     #[must_use]
     pub fn metric(&self, name: &str, labels: &str) -> f64 {
-        let (status, text) = self.ask("/metrics").expect("it answers");
-        assert_eq!(status, StatusCode::OK, "{text}");
+        let text = self.metrics();
         let series = text.lines().filter_map(|line| line.rsplit_once(' '));
         let series = series.filter(|(series, _)| {
             let (own, rest) = series.split_once('{').unwrap_or((series, ""));

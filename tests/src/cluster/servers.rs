@@ -17,7 +17,8 @@ pub(super) const KUBECONFIG: &str = "kubeconfig";
 const CERTIFICATE: &str = "api-server.crt";
 const KEY: &str = "api-server.key";
 const TOKENS: &str = "tokens.csv";
-/// What the API server noted of Services, one JSON object on a line.
+/// What the API server noted of changes of Services, and of all that accounts in
+/// the cluster did, one JSON object on a line.
 pub const AUDIT_LOG: &str = "audit.log";
 const AUDIT_POLICY: &str = "audit-policy.json";
 const ACCOUNTS_KEY: &str = "service-accounts.key";
@@ -68,6 +69,7 @@ pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
         "rules": [
             {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"],
              "resources": [{"group": "", "resources": ["services"]}]},
+            {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
             {"level": "None"},
         ],
     });

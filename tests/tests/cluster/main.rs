@@ -4,6 +4,7 @@
 
 mod api_server;
 mod certificates;
+mod chart;
 mod context;
 mod faults;
 mod harness;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let tests = [
         api_server::TESTS,
         certificates::TESTS,
+        chart::TESTS,
         context::TESTS,
         faults::TESTS,
         harness::TESTS,
