@@ -123,8 +123,8 @@ impl Inventory for Snapshot {
         if holder.mentions.is_empty() {
             return Vec::new();
         }
-        let meta = Arc::new(holder.meta().clone());
-        holder.mentions.iter().flat_map(|mention| names::resolve(mention, &meta, self)).collect()
+        let (mentions, meta) = (holder.mentions.iter(), holder.meta());
+        mentions.flat_map(|mention| names::resolve(mention, meta, self)).collect()
     }
 
     fn situated(&self, object: &Object) -> Option<Object> {
