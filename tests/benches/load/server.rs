@@ -41,9 +41,9 @@ pub(crate) fn run(many: bool, folder: &Path) {
         let shared = &process.shared;
         let admission = Admission::new(Arc::clone(&shared.live), live, Arc::clone(&shared.metrics));
         let admission = Arc::new(admission);
-        let reviewer: Reviewer = Arc::new(move |body, _| {
+        let reviewer: Reviewer = Arc::new(move |body, due| {
             let admission = Arc::clone(&admission);
-            Box::pin(async move { admission.review(body).await })
+            Box::pin(async move { admission.review(body, due).await })
         });
         process.run(reviewer, std::future::pending()).await.unwrap();
     });
