@@ -19,6 +19,8 @@ pub struct Knowledge {
     pub unreadable: bool,
     /// Kinds that are never read, such as `Secret`.
     pub unwatched: Vec<String>,
+    /// The only kinds that are read; empty for all.
+    pub kinds: Vec<String>,
     /// The only namespaces that are read, beside what is cluster-scoped; empty
     /// for all.
     pub namespaces: Vec<String>,
@@ -57,6 +59,12 @@ impl Over {
 }
 
 impl Knowledge {
+    /// Whether objects of a kind are read.
+    fn reads_kind(&self, kind: &str) -> bool {
+        let named = |kinds: &[String]| kinds.iter().any(|one| one == kind);
+        !named(&self.unwatched) && (self.kinds.is_empty() || named(&self.kinds))
+    }
+
     /// Whether a namespace is read; without one, whether all are.
     fn reads(&self, namespace: Option<&str>) -> bool {
         self.namespaces.is_empty()
