@@ -360,12 +360,14 @@ impl Recorder {
             return Fate::Unregistered;
         };
         let user = Some(format!("{USER}{}-{index}", play.at));
-        let fate = match (old, new) {
-            (None, _) => self.request(Method::POST, &path, &sendable(object), user).await,
-            (Some(_), Some(new)) => self.request(Method::PUT, &one, &sendable(new), user).await,
-            (Some(_), None) => self.request(Method::DELETE, &one, &Value::Null, user).await,
+        let (operation, method, path, body) = match (old, new) {
+            (None, _) => ("CREATE", Method::POST, path, sendable(object)),
+            (Some(_), Some(new)) => ("UPDATE", Method::PUT, one, sendable(new)),
+            (Some(_), None) => ("DELETE", Method::DELETE, one, Value::Null),
         };
+        let fate = self.request(method, &path, &body, user).await;
         let Fate::Reviewed(mut request) = fate else { return fate };
+        assert_eq!(request["operation"], operation, "{path}");
         for version in ["object", "oldObject"] {
             if let Some(named) = request[version]["metadata"].get_mut("namespace") {
                 *named = json!(namespace(object, &play.case));

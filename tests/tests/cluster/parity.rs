@@ -1,11 +1,12 @@
 //! Both doors say the same: what the linter says of a file, the policies say
 //! of the reviews that the API server makes of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use headlint_tests::cases::root;
 use headlint_tests::cluster::Cluster;
-use headlint_tests::parity::{Recorded, record};
+use headlint_tests::parity::{Fate, Recorded, record};
 
 use crate::Test::{self, Sharing};
 
@@ -30,7 +31,7 @@ const PATCH: &str = "it knows nothing of Kustomize's patches";
 
 fn both_doors_say_the_same(cluster: &Cluster) {
     let (mut wrong, mut refused, mut findings) = (String::new(), String::new(), 0);
-    let mut changed = 0;
+    let (mut changed, mut operations) = (0, BTreeMap::new());
     let all = record(cluster);
     for recorded in &all {
         let name = name(recorded);
@@ -40,6 +41,11 @@ fn both_doors_say_the_same(cluster: &Cluster) {
         }
         findings += by_linter.len();
         changed += usize::from(recorded.case.old.is_some());
+        for played in &recorded.objects {
+            if let Fate::Reviewed(request) = &played.fate {
+                *operations.entry(request["operation"].to_string()).or_insert(0) += 1;
+            }
+        }
         match DIFFERENT.iter().find(|(case, _)| name.ends_with(&format!("/{case}.yaml"))) {
             Some((_, reason)) if by_linter == by_webhook => {
                 writeln!(wrong, "{name}: no different, although {reason}").unwrap();
@@ -51,9 +57,10 @@ fn both_doors_say_the_same(cluster: &Cluster) {
             _ => {}
         }
     }
-    println!("{} cases, {changed} of them changes; {findings} findings", all.len());
+    println!("{} cases, {changed} of them changes; {operations:?}; {findings} findings", all.len());
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(changed > 0 && findings > 0);
+    assert!(findings > 0);
+    assert_eq!(operations.len(), 3, "creations, updates and deletions: {operations:?}");
     // A case that the API server refuses proves this refusal and no other.
     insta::assert_snapshot!("refusals", refused);
 }
