@@ -1,6 +1,7 @@
 //! What else exists, and whether that is known completely.
 
 mod entry;
+mod few;
 mod live;
 mod matching;
 mod related;

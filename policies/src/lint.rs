@@ -166,6 +166,7 @@ pub fn lint(
         // What could not be read may be just what a look-up asks for.
         unreadable: !errors.is_empty() || skipped.iter().any(Skipped::is_unrendered),
         unwatched: Vec::new(),
+        kinds: Vec::new(),
         namespaces: Vec::new(),
         profile: ClusterProfile::default(),
     };

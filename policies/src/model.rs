@@ -23,6 +23,8 @@ mod service;
 mod traits;
 mod workload;
 
+use std::sync::Arc;
+
 pub use self::decode::{DecodeError, TypeError};
 pub use self::endpoints::{EndpointPort, EndpointSubset, Endpoints};
 pub use self::network_policy::{
@@ -51,13 +53,13 @@ pub struct Label {
     pub value: String,
 }
 
-/// What every object has.
+/// What every object has. References share it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Metadata {
     /// Whose metadata.
     pub object_ref: ObjectRef,
-    /// `metadata.labels`.
-    pub labels: Vec<Label>,
+    /// `metadata.labels`, shared with a template that has the same.
+    pub labels: Arc<[Label]>,
     /// What labels, annotations and owners tell.
     pub traits: Traits,
 }
@@ -83,12 +85,12 @@ pub enum Object {
     /// A NetworkPolicy of `networking.k8s.io`.
     NetworkPolicy(NetworkPolicy),
     /// Everything else.
-    Other(Metadata),
+    Other(Arc<Metadata>),
 }
 
 impl Object {
     /// Its metadata.
-    pub fn meta(&self) -> &Metadata {
+    pub fn meta(&self) -> &Arc<Metadata> {
         match self {
             Self::Service(service) => &service.meta,
             Self::Workload(workload) => &workload.meta,

@@ -102,6 +102,8 @@ impl<'n> Sites<'n> {
                 mentions.push(Mention { path: path(steps).to_string(), range, target });
             }
         });
+        // They are kept for as long as the object is.
+        mentions.shrink_to_fit();
         mentions
     }
 }

@@ -10,8 +10,9 @@ use headlint_policies::finding::{
 };
 use headlint_policies::inventory::{Inventory, Knowledge, Snapshot};
 use headlint_policies::lint::Options;
-use headlint_policies::manifest::{Document, Source, load};
+use headlint_policies::manifest::{Source, load};
 use headlint_policies::model::{Projected, project};
+use serde_json::Value;
 
 use crate::cases::engine;
 
@@ -36,10 +37,23 @@ pub fn report_deleted(old: &str, new: &str, options: &Options) -> Report {
     judge(old, new, options, |operation| operation == Operation::Delete)
 }
 
-/// An object, and the text that it is in.
-type Item = (Arc<Projected>, Document);
+/// A version of an object: its projection, and what makes its JSON.
+pub(crate) type Item = (Arc<Projected>, Box<dyn Fn() -> Value + Send + Sync>);
 
 fn judge(old: &str, new: &str, options: &Options, wanted: impl Fn(Operation) -> bool) -> Report {
+    let mut errors = Vec::new();
+    let mut read = |name: &str, text: &str| read(name, text, options, &mut errors);
+    let (old, new) = (read("old.yaml", old), read("new.yaml", new));
+    Report { errors, ..judge_items(old, new, options, wanted) }
+}
+
+/// The same as [`report`], of objects that were read before.
+pub(crate) fn judge_items(
+    mut old: Vec<Item>,
+    mut new: Vec<Item>,
+    options: &Options,
+    wanted: impl Fn(Operation) -> bool,
+) -> Report {
     let mut report = Report {
         schema: SCHEMA,
         findings: Vec::new(),
@@ -48,8 +62,6 @@ fn judge(old: &str, new: &str, options: &Options, wanted: impl Fn(Operation) -> 
         skipped: Vec::new(),
         summary: Summary::default(),
     };
-    let mut read = |name: &str, text: &str| read(name, text, options, &mut report.errors);
-    let (mut old, mut new) = (read("old.yaml", old), read("new.yaml", new));
     let knowledge = Knowledge { complete: options.complete, ..Knowledge::default() };
     let snapshot = Snapshot::build(new.iter().map(|item| Arc::clone(&item.0)), knowledge);
     for (projected, _) in old.iter_mut().chain(&mut new) {
@@ -100,10 +112,13 @@ fn read(name: &str, text: &str, options: &Options, errors: &mut Vec<InputError>)
     let source = Source::new(name, text.as_bytes().to_vec()).expect("it is UTF-8");
     let loaded = load(Arc::new(source));
     errors.extend(loaded.errors);
-    let mut items = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     for manifest in loaded.manifests {
         match project(&manifest.root, &options.default_namespace) {
-            Ok(projected) => items.push((Arc::new(projected), manifest.document)),
+            Ok(projected) => {
+                let document = manifest.document;
+                items.push((Arc::new(projected), Box::new(move || document.tree().to_json())));
+            }
             Err(error) => errors.push(InputError {
                 file: name.to_owned(),
                 line: None,
@@ -115,8 +130,8 @@ fn read(name: &str, text: &str, options: &Options, errors: &mut Vec<InputError>)
     items
 }
 
-fn version((projected, document): Item) -> Version {
-    Version::new(projected, Box::new(move || document.tree().to_json()))
+fn version((projected, json): Item) -> Version {
+    Version::new(projected, json)
 }
 
 fn finding(verdict: Verdict, policy: &str, object: &ObjectRef) -> Finding {

@@ -25,6 +25,7 @@ use axum::http::StatusCode;
 use headlint_policies::engine::{Patience, Subject, Verdict};
 use headlint_policies::evaluate::Question;
 use headlint_policies::inventory::{Inventory, Live};
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use self::action::{Decision, decide, is_sent};
@@ -61,10 +62,11 @@ impl Admission {
         }
     }
 
-    /// Answers the body of one request. A malformed one isn't answered with
-    /// 200, so that the API server's failurePolicy decides.
-    pub async fn review(&self, body: Bytes) -> Reply {
-        match self.answer(&body).await {
+    /// Answers the body of one request, of which the answer is `due` then. A
+    /// malformed one isn't answered with 200, so that the API server's
+    /// failurePolicy decides.
+    pub async fn review(&self, body: Bytes, due: Instant) -> Reply {
+        match self.answer(&body, due).await {
             Ok(reply) => reply,
             Err(malformed) => {
                 self.metrics.request("", "", metrics::Verdict::Malformed);
@@ -74,7 +76,7 @@ impl Admission {
         }
     }
 
-    async fn answer(&self, body: &[u8]) -> Result<Reply, Malformed> {
+    async fn answer(&self, body: &[u8], due: Instant) -> Result<Reply, Malformed> {
         let request = parse(body)?;
         let about = About::of(&request);
         let Some(event) = event(request)? else {
@@ -88,7 +90,10 @@ impl Admission {
             false => {
                 let (suspensions, metrics) = (&self.suspensions, &*self.metrics);
                 let asker = Asker { runtime: &runtime, suspensions, metrics };
-                judge(asker, &self.recent.over(self.context.snapshot()), &event).await
+                // The object's own findings don't wait for those of others.
+                let now = Instant::now();
+                let until = now + due.saturating_duration_since(now) / 2;
+                judge(asker, &self.recent.over(self.context.snapshot()), &event, until).await
             }
         };
         self.metrics.left_out(judged.left_out);

@@ -39,8 +39,8 @@
 //! are never asked for. [`crate::pending`] needs `create` of `events` in
 //! `events.k8s.io` besides.
 //!
-//! The library that watches logs every refusal by itself: a filter of
-//! `kube_runtime=error,kube_client=error` leaves one line for each change.
+//! The library that watches logs every refusal by itself, which
+//! [`crate::logging`] leaves out: so there is one line for each change.
 
 mod apply;
 mod arrival;
@@ -240,6 +240,10 @@ impl Context {
         let unknown = self.unknown();
         let unwatched = self.unwatched.iter().map(String::as_str).chain(unknown);
         let unwatched: BTreeSet<_> = unwatched.map(str::to_owned).collect();
-        self.live.know(|knowledge| knowledge.unwatched = unwatched.into_iter().collect());
+        let kinds: BTreeSet<_> = self.watches.iter().map(|watch| watch.kind().kind).collect();
+        self.live.know(|knowledge| {
+            knowledge.unwatched = unwatched.into_iter().collect();
+            knowledge.kinds = kinds.into_iter().map(str::to_owned).collect();
+        });
     }
 }

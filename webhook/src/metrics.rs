@@ -307,7 +307,7 @@ impl Metrics {
         );
         registry.register(
             "related_objects_omitted",
-            "Related objects that a review left out because there were too many",
+            "Related objects that a review left out because there were too many, or no time for them",
             self.related_omitted.clone(),
         );
         registry.register(

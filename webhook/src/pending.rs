@@ -10,7 +10,7 @@
 //! Nothing is remembered of the admission: what pends is what the present
 //! snapshot shows. So a restart forgets nothing, and of several replicas each
 //! finds the same; the name of an Event follows from object, rule and path, and
-//! the API server takes it once.
+//! the API server takes it once. One that has expired there is made again.
 //!
 //! An object is looked at when it has been as it is for the grace time; then
 //! once in each grace time while something of it stands, or when something has
@@ -19,7 +19,7 @@
 
 mod event;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,6 +39,10 @@ use crate::context::{Arrival, Context, Reviewable, resource};
 
 /// How often objects are looked for that are due.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// How long an Event is taken to be there. The API server drops it in an hour
+/// (`--event-ttl`), and what still stands then is told anew, by the same name.
+const EVENT_AGAIN: Duration = Duration::from_secs(600);
 
 /// In how many grace times everything is looked at, whatever has changed.
 const FULL: u32 = 10;
@@ -75,8 +79,8 @@ struct Look {
     at: Timestamp,
     /// The names of the Events about what stood.
     standing: BTreeSet<String>,
-    /// Those of them that the API server has.
-    posted: BTreeSet<String>,
+    /// Those of them that the API server has, and since when that is known.
+    posted: BTreeMap<String, Timestamp>,
 }
 
 impl Pending {
@@ -152,17 +156,19 @@ impl Pending {
             since: one.since,
             at,
             standing: BTreeSet::new(),
-            posted: BTreeSet::new(),
+            posted: BTreeMap::new(),
         };
-        let posted = before.map(|look| look.posted).unwrap_or_default();
+        let mut posted = before.map(|look| fresh(look.posted, at)).unwrap_or_default();
         for verdict in verdicts {
             let event = event::event(one, &verdict);
             let name = event.metadata.name.clone().unwrap_or_default();
             if !look.standing.insert(name.clone()) {
                 continue;
             }
-            if posted.contains(&name) || self.post(one, &verdict.rule, &event, refused).await {
-                look.posted.insert(name);
+            if let Some(known) = posted.remove(&name) {
+                look.posted.insert(name, known);
+            } else if self.post(one, &verdict.rule, &event, refused).await {
+                look.posted.insert(name, at);
             }
         }
         look
@@ -286,6 +292,12 @@ fn due_since(
     (due <= now).then_some(due)
 }
 
+/// Without the Events that may have expired.
+fn fresh(mut posted: BTreeMap<String, Timestamp>, now: Timestamp) -> BTreeMap<String, Timestamp> {
+    posted.retain(|_, known| after(*known, EVENT_AGAIN) > now);
+    posted
+}
+
 fn after(at: Timestamp, time: Duration) -> Timestamp {
     at.checked_add(time).unwrap_or(Timestamp::MAX)
 }
@@ -308,10 +320,18 @@ mod tests {
             since: at(since),
             at: at(looked),
             standing: stands.then(|| "finding".to_owned()).into_iter().collect(),
-            posted: BTreeSet::new(),
+            posted: BTreeMap::new(),
         });
         let due = due_since(&one, look.as_ref(), change.map(at), GRACE, at(10_000));
         due.map(Timestamp::as_second)
+    }
+
+    #[test]
+    fn an_event_is_made_anew_when_it_may_have_expired() {
+        let posted = [("old", 9_400), ("new", 9_401)];
+        let posted = posted.map(|(name, second)| (name.to_owned(), at(second)));
+        let fresh = fresh(posted.into(), at(10_000));
+        assert_eq!(fresh.into_keys().collect::<Vec<_>>(), ["new"]);
     }
 
     #[test]

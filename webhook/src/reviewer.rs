@@ -64,9 +64,9 @@ pub async fn reviewer_with(shared: &Shared, lifetimes: Lifetimes) -> anyhow::Res
     tokio::spawn(async move { again.run().await });
     let gate = shared.gates.gate("context", "the first lists aren't complete");
     tokio::spawn(report(context, pending, gate, Arc::clone(&shared.metrics)));
-    Ok(Arc::new(move |body, _| {
+    Ok(Arc::new(move |body, due| {
         let admission = Arc::clone(&admission);
-        Box::pin(async move { admission.review(body).await })
+        Box::pin(async move { admission.review(body, due).await })
     }))
 }
 

@@ -31,7 +31,9 @@ pub struct WrittenExemption {
     /// The labels that the object has.
     #[serde(default)]
     pub label_selector: Labels,
-    /// A JSONPath query (RFC 9535) over the object that finds something.
+    /// A JSONPath query (RFC 9535) over the object that finds something. It covers
+    /// nothing that the change of another object brings: of an object that isn't
+    /// under review, only namespace and labels are known.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub expression: Option<Spanned<String>>,

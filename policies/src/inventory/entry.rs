@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::model::{
-    Endpoints, Metadata, NetworkPolicy, Object, ObjectRef, Projected, Service, Workload,
-};
+use super::few::Few;
+use crate::model::{Endpoints, NetworkPolicy, Object, ObjectRef, Projected, Service, Workload};
 use crate::names::Mention;
 
 /// [`ObjectRef::identity`] as the key of a map.
@@ -39,7 +38,9 @@ impl Facts {
         let mut workload = workload.clone();
         workload.autoscaled |= self.scaled;
         workload.template.injected |= self.injected;
-        workload.meta.traits.injected |= self.injected;
+        if self.injected && !workload.meta.traits.injected {
+            Arc::make_mut(&mut workload.meta).traits.injected = true;
+        }
         Some(Object::Workload(workload))
     }
 }
@@ -48,18 +49,14 @@ impl Facts {
 #[derive(Debug)]
 pub(super) struct Entry {
     projected: Arc<Projected>,
-    /// With what other objects tell, where that is more.
-    situated: Option<Object>,
-    /// Its metadata, where references may share it.
-    holder: Option<Arc<Metadata>>,
+    /// With what other objects tell, where that is more: rarely.
+    situated: Option<Box<Object>>,
 }
 
 impl Entry {
     pub(super) fn new(projected: Arc<Projected>, facts: Facts) -> Self {
-        let situated = facts.situate(&projected.object);
-        let meta = situated.as_ref().unwrap_or(&projected.object).meta();
-        let holder = (!projected.mentions.is_empty()).then(|| Arc::new(meta.clone()));
-        Self { projected, situated, holder }
+        let situated = facts.situate(&projected.object).map(Box::new);
+        Self { projected, situated }
     }
 
     pub(super) fn projected(&self) -> &Arc<Projected> {
@@ -67,7 +64,7 @@ impl Entry {
     }
 
     pub(super) fn object(&self) -> &Object {
-        self.situated.as_ref().unwrap_or(&self.projected.object)
+        self.situated.as_deref().unwrap_or(&self.projected.object)
     }
 
     pub(super) fn name(&self) -> &ObjectRef {
@@ -77,11 +74,6 @@ impl Entry {
     /// Places that may name Services.
     pub(super) fn mentions(&self) -> &[Mention] {
         &self.projected.mentions
-    }
-
-    /// Its metadata, for references to keep; none where it has no mentions.
-    pub(super) fn holder(&self) -> Option<&Arc<Metadata>> {
-        self.holder.as_ref()
     }
 
     pub(super) fn service(&self) -> Option<&Service> {
@@ -124,39 +116,41 @@ impl Entry {
 
 /// Entries in the order of every answer.
 #[derive(Debug, Default)]
-pub(super) struct Posting(Vec<Arc<Entry>>);
+pub(super) struct Posting(Few<Arc<Entry>>);
 
 impl Posting {
     pub(super) fn entries(&self) -> &[Arc<Entry>] {
-        &self.0
+        self.0.as_slice()
     }
 
     pub(super) fn insert(&mut self, entry: &Arc<Entry>) {
+        let entries = self.entries();
         // A world is mostly built in order.
-        let last = self.0.last().is_none_or(|last| last.order(entry).is_le());
-        let at = if last { self.0.len() } else { self.place(entry) };
+        let last = entries.last().is_none_or(|last| last.order(entry).is_le());
+        let at = if last { entries.len() } else { self.place(entry) };
         self.0.insert(at, Arc::clone(entry));
     }
 
     /// Takes it out, and tells whether it was the last.
     pub(super) fn remove(&mut self, entry: &Arc<Entry>) -> bool {
         let from = self.place(entry);
-        let found = self.0[from..].iter().position(|one| Arc::ptr_eq(one, entry));
+        let found = self.entries()[from..].iter().position(|one| Arc::ptr_eq(one, entry));
         if let Some(behind) = found {
             self.0.remove(from + behind);
         }
-        self.0.is_empty()
+        self.entries().is_empty()
     }
 
     /// The first place that isn't before the entry.
     fn place(&self, entry: &Entry) -> usize {
-        self.0.partition_point(|one| one.order(entry).is_lt())
+        self.entries().partition_point(|one| one.order(entry).is_lt())
     }
 
     /// The entries with this name, of whatever API group.
     pub(super) fn named(&self, name: &str) -> &[Arc<Entry>] {
-        let from = self.0.partition_point(|one| one.name().name.as_str() < name);
-        let count = self.0[from..].iter().take_while(|one| one.name().name == name).count();
-        &self.0[from..from + count]
+        let entries = self.entries();
+        let from = entries.partition_point(|one| one.name().name.as_str() < name);
+        let count = entries[from..].iter().take_while(|one| one.name().name == name).count();
+        &entries[from..from + count]
     }
 }

@@ -1,9 +1,11 @@
 //! What a namespace holds, found by what is asked for.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::entry::{Entry, Facts, Posting};
+use super::few::Few;
 use super::matching::numbered;
 use crate::model::{
     Label, LabelRequirement, LabelSelector, Object, ObjectRef, ScaleTarget, Service, Workload,
@@ -90,19 +92,62 @@ impl Pairs {
 
 /// Mentions, in no order.
 #[derive(Debug, Default)]
-pub(super) struct Mentions(Vec<(Arc<Entry>, usize)>);
+pub(super) struct Mentions(Few<(Arc<Entry>, usize)>);
 
 impl Mentions {
     /// Adds one mention of an entry, or takes all of them out.
     pub(super) fn post(&mut self, entry: &Arc<Entry>, mention: usize, step: Step) {
         match step {
-            Step::In => self.0.push((Arc::clone(entry), mention)),
+            Step::In => self.0.insert(self.0.as_slice().len(), (Arc::clone(entry), mention)),
             Step::Out => self.0.retain(|(one, _)| !Arc::ptr_eq(one, entry)),
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<Entry>, &Mention)> {
-        self.0.iter().filter_map(|(entry, at)| Some((entry, entry.mentions().get(*at)?)))
+        let mentions = self.0.as_slice().iter();
+        mentions.filter_map(|(entry, at)| Some((entry, entry.mentions().get(*at)?)))
+    }
+}
+
+/// Mentions by a hash of the Service that they may mean, for most of these
+/// Services don't exist, and their names would take more room than the rest.
+#[derive(Debug, Default)]
+pub(super) struct Meant {
+    hasher: RandomState,
+    by_hash: HashMap<u64, Mentions>,
+}
+
+impl Meant {
+    /// Notes that a mention of an entry may mean this Service of a namespace,
+    /// which need not exist either.
+    pub(super) fn post(
+        &mut self,
+        service: (&str, &str),
+        entry: &Arc<Entry>,
+        mention: usize,
+        step: Step,
+    ) {
+        let key = self.hasher.hash_one(service);
+        match step {
+            Step::In => self.by_hash.entry(key).or_default().post(entry, mention, step),
+            Step::Out => {
+                let Some(mentions) = self.by_hash.get_mut(&key) else { return };
+                mentions.post(entry, mention, step);
+                if mentions.0.as_slice().is_empty() {
+                    self.by_hash.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// What may mean this Service, and maybe others.
+    pub(super) fn of(
+        &self,
+        namespace: &str,
+        service: &str,
+    ) -> impl Iterator<Item = (&Arc<Entry>, &Mention)> {
+        let meant = self.by_hash.get(&self.hasher.hash_one((namespace, service)));
+        meant.into_iter().flat_map(Mentions::iter)
     }
 }
 
@@ -130,8 +175,6 @@ pub(super) struct Shelf {
     /// By Service.
     endpoints: Index,
     policies: Posting,
-    /// What may name a Service of this namespace, by that Service's name.
-    mentions: HashMap<String, Mentions>,
     /// ServiceMonitors that look for Services in this namespace.
     pub(super) monitors: Mentions,
     /// How much scales a target.
@@ -149,7 +192,7 @@ impl Shelf {
         match entry.object() {
             Object::Service(service) => {
                 post(&mut self.all_services, entry, step);
-                for label in &service.meta.labels {
+                for label in &*service.meta.labels {
                     self.labelled.post(label, entry, step);
                 }
                 self.post_selector(service, entry, step);
@@ -177,7 +220,7 @@ impl Shelf {
 
     fn post_workload(&mut self, workload: &Workload, entry: &Arc<Entry>, step: Step) {
         post(&mut self.workloads, entry, step);
-        for label in &workload.template.labels {
+        for label in &*workload.template.labels {
             self.templates.post(label, entry, step);
         }
         for key in &workload.template.added_labels {
@@ -198,31 +241,6 @@ impl Shelf {
         } else if name.kind == "Pod" {
             self.hosts.post(&name.name, entry, step);
         }
-    }
-
-    /// Notes that a mention of an entry may mean this Service.
-    pub(super) fn post_mention(
-        &mut self,
-        service: &str,
-        entry: &Arc<Entry>,
-        mention: usize,
-        step: Step,
-    ) {
-        match (self.mentions.get_mut(service), step) {
-            (Some(mentions), _) => mentions.post(entry, mention, step),
-            (None, Step::In) => {
-                self.mentions.entry(service.to_owned()).or_default().post(entry, mention, step);
-            }
-            (None, Step::Out) => {}
-        }
-        if step == Step::Out && self.mentions.get(service).is_some_and(|left| left.0.is_empty()) {
-            self.mentions.remove(service);
-        }
-    }
-
-    /// What may mean this Service.
-    pub(super) fn mentions(&self, service: &str) -> impl Iterator<Item = (&Arc<Entry>, &Mention)> {
-        self.mentions.get(service).into_iter().flat_map(Mentions::iter)
     }
 
     /// Notes that something scales a target, and tells whether that is news.

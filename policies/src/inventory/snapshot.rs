@@ -19,6 +19,8 @@ pub struct Knowledge {
     pub unreadable: bool,
     /// Kinds that are never read, such as `Secret`.
     pub unwatched: Vec<String>,
+    /// The only kinds that are read; empty for all.
+    pub kinds: Vec<String>,
     /// The only namespaces that are read, beside what is cluster-scoped; empty
     /// for all.
     pub namespaces: Vec<String>,
@@ -57,6 +59,12 @@ impl Over {
 }
 
 impl Knowledge {
+    /// Whether objects of a kind are read.
+    fn reads_kind(&self, kind: &str) -> bool {
+        let named = |kinds: &[String]| kinds.iter().any(|one| one == kind);
+        !named(&self.unwatched) && (self.kinds.is_empty() || named(&self.kinds))
+    }
+
     /// Whether a namespace is read; without one, whether all are.
     fn reads(&self, namespace: Option<&str>) -> bool {
         self.namespaces.is_empty()
@@ -152,22 +160,22 @@ impl Snapshot {
         let mut worlds = vec![&self.world];
         worlds.extend(self.over.as_ref().map(|over| &over.world));
         for world in worlds {
-            let shelf = world.in_namespace(namespace);
-            let named = shelf.into_iter().flat_map(|shelf| shelf.mentions(service));
-            for (entry, mention) in named {
-                let Some(holder) = entry.holder().filter(|_| !self.is_gone(world, entry)) else {
+            for (entry, mention) in world.mentions(namespace, service) {
+                if self.is_gone(world, entry) {
                     continue;
-                };
-                let resolved = names::resolve(mention, holder, self);
+                }
+                let resolved = names::resolve(mention, entry.object().meta(), self);
                 found.extend(resolved.into_iter().filter(|reference| {
                     reference.namespace == namespace && reference.service == service
                 }));
             }
             let Some(service) = self.seen_service(namespace, service) else { continue };
+            let shelf = world.in_namespace(namespace);
             let monitors = shelf.into_iter().flat_map(|shelf| shelf.monitors.iter());
             for (entry, mention) in monitors.chain(world.everywhere().iter()) {
-                let holder = entry.holder().filter(|_| !self.is_gone(world, entry));
-                found.extend(holder.and_then(|holder| monitored(mention, holder, service)));
+                if !self.is_gone(world, entry) {
+                    found.extend(monitored(mention, entry.object().meta(), service));
+                }
             }
         }
         found.sort_by(|a, b| {

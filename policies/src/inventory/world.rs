@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::Change;
 use super::entry::{Entry, Facts, Identity};
-use super::shelf::{Index, Mentions, Shelf, Step};
+use super::shelf::{Index, Meant, Mentions, Shelf, Step};
 use crate::model::custom::{Reach, reach};
 use crate::model::{Object, ObjectRef, Projected};
-use crate::names::{Target, candidates};
+use crate::names::{Mention, Target, candidates};
 
 /// The objects, and what of them is looked for. Which changes led to a world,
 /// and in which order, can't be told from it.
@@ -17,6 +17,8 @@ pub(super) struct World {
     /// By namespace; the empty one has what is cluster-scoped.
     shelves: HashMap<String, Shelf>,
     services_named: Index,
+    /// What may name a Service, whether that exists or not.
+    meant: Meant,
     /// ServiceMonitors that look for Services in all namespaces.
     everywhere: Mentions,
     /// Workloads whose owner is there too: the owner's template stands for
@@ -228,8 +230,8 @@ impl World {
                 }
                 Target::Selected { namespaces: None, .. } => self.everywhere.post(entry, at, step),
                 Target::Service { .. } | Target::Host { .. } => {
-                    for (namespace, service) in candidates(mention, namespace, &self.zone) {
-                        shelf(&mut self.shelves, namespace).post_mention(service, entry, at, step);
+                    for candidate in candidates(mention, namespace, &self.zone) {
+                        self.meant.post(candidate, entry, at, step);
                     }
                 }
             }
@@ -251,6 +253,15 @@ impl World {
     /// Services by their name.
     pub(super) fn services_named(&self, name: &str) -> &[Arc<Entry>] {
         self.services_named.get(name)
+    }
+
+    /// What may mean a Service, and maybe others.
+    pub(super) fn mentions(
+        &self,
+        namespace: &str,
+        service: &str,
+    ) -> impl Iterator<Item = (&Arc<Entry>, &Mention)> {
+        self.meant.of(namespace, service)
     }
 
     /// What looks for Services in all namespaces.
@@ -300,7 +311,7 @@ fn shelf<'s>(shelves: &'s mut HashMap<String, Shelf>, namespace: &str) -> &'s mu
 /// The owner that may stand for an object.
 fn owner(projected: &Projected) -> Option<&ObjectRef> {
     match projected.object {
-        Object::Workload(_) => projected.controller.as_ref(),
+        Object::Workload(_) => projected.controller.as_deref(),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Endpoints and EndpointSlices.
 
+use std::sync::Arc;
+
 use super::{Decoded, Fields, Metadata, selector};
 use crate::manifest::Node;
 
@@ -12,7 +14,7 @@ const SKIP_MIRROR: &str = "endpointslice.kubernetes.io/skip-mirror";
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoints {
     /// Its metadata.
-    pub meta: Metadata,
+    pub meta: Arc<Metadata>,
     /// The Service that it belongs to: its own name, or the label
     /// `kubernetes.io/service-name` of a slice; empty without one.
     pub service: String,
@@ -46,7 +48,7 @@ pub struct EndpointPort {
     pub port: Option<i64>,
 }
 
-pub(super) fn decode_endpoints(root: &Node, meta: Metadata) -> Decoded<'_, Endpoints> {
+pub(super) fn decode_endpoints(root: &Node, meta: Arc<Metadata>) -> Decoded<'_, Endpoints> {
     let mut subsets = Vec::new();
     for subset in root.objects("subsets")? {
         subsets.push(EndpointSubset {
@@ -67,7 +69,7 @@ pub(super) fn decode_endpoints(root: &Node, meta: Metadata) -> Decoded<'_, Endpo
 /// # Source
 /// kubernetes v1.36 `staging/src/k8s.io/api/discovery/v1/types.go`: a nil
 /// `conditions.ready` "should be interpreted as true".
-pub(super) fn decode_slice(root: &Node, meta: Metadata) -> Decoded<'_, Endpoints> {
+pub(super) fn decode_slice(root: &Node, meta: Arc<Metadata>) -> Decoded<'_, Endpoints> {
     let mut subset = EndpointSubset { ports: ports(root)?, ..EndpointSubset::default() };
     for endpoint in root.objects("endpoints")? {
         let addresses = count(endpoint.texts("addresses")?.len());

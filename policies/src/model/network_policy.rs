@@ -1,5 +1,7 @@
 //! NetworkPolicies.
 
+use std::sync::Arc;
+
 use super::selector::selector;
 use super::{Decoded, Fields, IntOrString, LabelSelector, Metadata, port};
 use crate::manifest::Node;
@@ -8,7 +10,7 @@ use crate::manifest::Node;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NetworkPolicy {
     /// Its metadata.
-    pub meta: Metadata,
+    pub meta: Arc<Metadata>,
     /// The Pods that it is about, of its own namespace.
     pub pod_selector: LabelSelector,
     /// None: the policy doesn't isolate for ingress. An empty list: nothing is
@@ -64,7 +66,7 @@ pub struct NetworkPolicyPort {
 /// kubernetes v1.36 `pkg/apis/networking/v1/defaults.go`
 /// (`SetDefaults_NetworkPolicy`): without `policyTypes` a policy isolates for
 /// ingress, and for egress iff it has egress rules.
-pub(super) fn decode(root: &Node, meta: Metadata) -> Decoded<'_, NetworkPolicy> {
+pub(super) fn decode(root: &Node, meta: Arc<Metadata>) -> Decoded<'_, NetworkPolicy> {
     let mut policy = NetworkPolicy { meta, ..NetworkPolicy::default() };
     let Some(spec) = root.object("spec")? else {
         policy.ingress = Some(Vec::new());

@@ -1,5 +1,7 @@
 //! One object, from its tree to what the model keeps of it.
 
+use std::sync::Arc;
+
 use super::{
     DecodeError, Decoded, Fields, Metadata, Object, ObjectRef, endpoints, labels, network_policy,
     service, traits, workload,
@@ -15,7 +17,7 @@ pub struct Projected {
     pub object: Object,
     /// The owner that has `controller: true`. Such an object is never under
     /// review.
-    pub controller: Option<ObjectRef>,
+    pub controller: Option<Box<ObjectRef>>,
     /// The ids of rules that its annotation `headlint.dev/ignore` names.
     pub ignored: Vec<String>,
     /// What it scales, if it is a HorizontalPodAutoscaler or a ScaledObject.
@@ -36,7 +38,7 @@ pub struct ScaleTarget {
 
 impl Projected {
     /// The object's metadata.
-    pub fn meta(&self) -> &Metadata {
+    pub fn meta(&self) -> &Arc<Metadata> {
         self.object.meta()
     }
 
@@ -78,8 +80,8 @@ fn decode<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Projected>
 /// What every object has.
 #[derive(Default)]
 struct Head {
-    meta: Metadata,
-    controller: Option<ObjectRef>,
+    meta: Arc<Metadata>,
+    controller: Option<Box<ObjectRef>>,
     ignored: Vec<String>,
 }
 
@@ -100,7 +102,7 @@ fn head<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Head> {
         object_ref.namespace.clear();
     }
     let Some(node) = root.object("metadata")? else {
-        let meta = Metadata { object_ref, ..Metadata::default() };
+        let meta = Arc::new(Metadata { object_ref, ..Metadata::default() });
         return Ok(Head { meta, ..Head::default() });
     };
     object_ref.name = own(node.text("name")?);
@@ -122,7 +124,7 @@ fn head<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Head> {
             if k8s::is_cluster_scoped(&owner.api_version, &owner.kind) {
                 owner.namespace.clear();
             }
-            controller = Some(owner);
+            controller = Some(Box::new(owner));
         }
     }
     let mut traits = traits::traits(&own_labels, &annotations, !owners.is_empty());
@@ -133,7 +135,7 @@ fn head<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Head> {
     let ignored = annotations.iter().filter(|annotation| annotation.key == IGNORE);
     let ignored = ignored.flat_map(|annotation| annotation.value.split(','));
     let ignored = ignored.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
-    let meta = Metadata { object_ref, labels: own_labels, traits };
+    let meta = Arc::new(Metadata { object_ref, labels: own_labels.into(), traits });
     Ok(Head { meta, controller, ignored })
 }
 

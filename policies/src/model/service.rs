@@ -1,5 +1,7 @@
 //! Services.
 
+use std::sync::Arc;
+
 use super::decode::{owned, port};
 use super::{Decoded, Fields, IntOrString, Label, Metadata, TypeError, labels};
 use crate::manifest::Node;
@@ -8,7 +10,7 @@ use crate::manifest::Node;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
     /// Its metadata.
-    pub meta: Metadata,
+    pub meta: Arc<Metadata>,
     /// `spec.type`, `ClusterIP` when missing.
     pub service_type: String,
     /// `spec.clusterIP`; none when missing or null.
@@ -59,14 +61,16 @@ impl Service {
     }
 }
 
-pub(super) fn decode(root: &Node, meta: Metadata) -> Decoded<'_, Service> {
+pub(super) fn decode(root: &Node, meta: Arc<Metadata>) -> Decoded<'_, Service> {
     let mut service = Service { meta, service_type: "ClusterIP".to_owned(), ..Service::default() };
     let Some(spec) = root.object("spec")? else { return Ok(service) };
     let own = |text: &str| text.to_owned();
 
     let errors = &mut service.type_errors;
     service.cluster_ip = owned(spec.text("clusterIP"), root, errors).map(own);
-    for entry in spec.objects("ports")? {
+    let ports = spec.objects("ports")?;
+    service.ports.reserve_exact(ports.len());
+    for entry in ports {
         service.ports.push(ServicePort {
             name: owned(entry.text("name"), root, errors).unwrap_or_default().to_owned(),
             protocol: owned(entry.filled("protocol"), root, errors).unwrap_or("TCP").to_owned(),

@@ -1,5 +1,7 @@
 //! Workloads: Pods, and what makes Pods from a template.
 
+use std::sync::Arc;
+
 use super::selector::selector;
 use super::{Decoded, Fields, Label, LabelSelector, Metadata, labels, traits};
 use crate::k8s::{self, Kind};
@@ -9,7 +11,7 @@ use crate::manifest::Node;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Workload {
     /// Its metadata.
-    pub meta: Metadata,
+    pub meta: Arc<Metadata>,
     /// The Pods' labels and spec.
     pub template: PodTemplate,
     /// `spec.selector`, none when missing or null. The plain map of a
@@ -46,7 +48,7 @@ pub struct PodTemplate {
     /// `$.spec.template`, or `$` for a Pod.
     pub path: String,
     /// As written.
-    pub labels: Vec<Label>,
+    pub labels: Arc<[Label]>,
     /// Keys that the controller adds, with values nobody knows yet. Sorted.
     pub added_labels: Vec<String>,
     /// None when empty.
@@ -155,20 +157,25 @@ pub(crate) fn template(root: &Node, kind: Kind) -> Decoded<'_, Option<(String, O
 pub(super) fn decode<'n>(
     root: &'n Node,
     kind: Kind,
-    meta: &Metadata,
+    meta: &Arc<Metadata>,
 ) -> Decoded<'n, Option<Workload>> {
     let (Some((path, node)), Some((_, added))) = (template(root, kind)?, template_of(kind)) else {
         return Ok(None);
     };
-    let mut workload = Workload { meta: meta.clone(), ..Workload::default() };
+    let mut workload = Workload { meta: Arc::clone(meta), ..Workload::default() };
     workload.template = match node {
         Some(node) => pod_template(node)?,
         None => PodTemplate::default(),
     };
     workload.template.path = path;
     workload.template.added_labels = added.iter().map(|&key| key.to_owned()).collect();
-    workload.template.injected |= workload.meta.traits.injected;
-    workload.meta.traits.injected = workload.template.injected;
+    if workload.template.labels == meta.labels {
+        workload.template.labels = Arc::clone(&meta.labels);
+    }
+    workload.template.injected |= meta.traits.injected;
+    if workload.template.injected && !meta.traits.injected {
+        Arc::make_mut(&mut workload.meta).traits.injected = true;
+    }
 
     let Some(spec) = root.object("spec")? else { return Ok(Some(workload)) };
     match kind {
@@ -231,7 +238,7 @@ fn stateful_set(spec: &Node) -> Decoded<'_, StatefulSet> {
 fn pod_template(node: &Node) -> Decoded<'_, PodTemplate> {
     let mut template = PodTemplate::default();
     if let Some(metadata) = node.object("metadata")? {
-        template.labels = labels(metadata, "labels")?;
+        template.labels = labels(metadata, "labels")?.into();
         let annotations = labels(metadata, "annotations")?;
         template.injected = traits::injects(&template.labels, &annotations);
     }
@@ -241,10 +248,12 @@ fn pod_template(node: &Node) -> Decoded<'_, PodTemplate> {
     template.host_network = spec.flag("hostNetwork")?;
     template.dns_policy = spec.filled("dnsPolicy")?.map(str::to_owned);
     template.set_hostname_as_fqdn = spec.flag("setHostnameAsFQDN")?;
-    for (index, node) in (0..).zip(spec.objects("containers")?) {
+    let (containers, inits) = (spec.objects("containers")?, spec.objects("initContainers")?);
+    template.containers.reserve_exact(containers.len() + inits.len());
+    for (index, node) in (0..).zip(containers) {
         template.containers.push(container(node, ContainerRole::App, index)?);
     }
-    for (index, node) in (0..).zip(spec.objects("initContainers")?) {
+    for (index, node) in (0..).zip(inits) {
         let role = match node.text("restartPolicy")? {
             Some("Always") => ContainerRole::Sidecar,
             _ => ContainerRole::Init,
@@ -255,8 +264,9 @@ fn pod_template(node: &Node) -> Decoded<'_, PodTemplate> {
 }
 
 fn container(node: &Node, role: ContainerRole, index: u32) -> Decoded<'_, Container> {
-    let mut ports = Vec::new();
-    for port in node.objects("ports")? {
+    let declared = node.objects("ports")?;
+    let mut ports = Vec::with_capacity(declared.len());
+    for port in declared {
         ports.push(ContainerPort {
             name: port.text("name")?.unwrap_or_default().to_owned(),
             protocol: port.filled("protocol")?.unwrap_or("TCP").to_owned(),

@@ -11,6 +11,9 @@ use headlint_webhook::server::Reviewer;
 
 use crate::{PORT, world};
 
+/// As many changes as the webhook makes at once.
+const PAGE: usize = 512;
+
 /// Serves until it is killed.
 pub(crate) fn run(many: bool, folder: &Path) {
     let file = |name: &str| folder.join(name).display().to_string();
@@ -26,7 +29,11 @@ pub(crate) fn run(many: bool, folder: &Path) {
     };
     let live = Arc::new(Live::new(Knowledge { complete: true, ..Knowledge::default() }));
     if many {
-        live.apply(world::changes());
+        // Bit by bit, as watches tell it: so both worlds that take turns have it.
+        for page in world::changes().chunks(PAGE) {
+            live.apply(page.to_vec());
+        }
+        live.apply(Vec::new());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -34,9 +41,9 @@ pub(crate) fn run(many: bool, folder: &Path) {
         let shared = &process.shared;
         let admission = Admission::new(Arc::clone(&shared.live), live, Arc::clone(&shared.metrics));
         let admission = Arc::new(admission);
-        let reviewer: Reviewer = Arc::new(move |body, _| {
+        let reviewer: Reviewer = Arc::new(move |body, due| {
             let admission = Arc::clone(&admission);
-            Box::pin(async move { admission.review(body).await })
+            Box::pin(async move { admission.review(body, due).await })
         });
         process.run(reviewer, std::future::pending()).await.unwrap();
     });

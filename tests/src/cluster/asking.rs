@@ -118,8 +118,13 @@ impl ThroughApiServer {
     }
 }
 
-impl Asker for ThroughApiServer {
-    async fn ask(&mut self) -> Result<(), String> {
+impl ThroughApiServer {
+    /// Creates it once: the status, whether there was the warning that there
+    /// should be, and the body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn once(&mut self) -> Result<(StatusCode, bool, String), String> {
         let request = Request::builder().method(Method::POST).uri(&self.path);
         let request = request.header("content-type", "application/json");
         let request = request.body(self.object.to_string().into_bytes().into());
@@ -128,15 +133,20 @@ impl Asker for ThroughApiServer {
         let (head, body) = answer.into_parts();
         let body =
             to_bytes(Body::new(body), MOST_BYTES).await.map_err(|error| error.to_string())?;
-        let body = String::from_utf8_lossy(&body);
-        let warnings: Vec<_> = head.headers.get_all("warning").iter().collect();
         let warned = self.warning.is_none_or(|rule| {
+            let warnings = head.headers.get_all("warning");
             warnings.iter().any(|it| it.to_str().is_ok_and(|text| text.contains(rule)))
         });
-        match (head.status == StatusCode::CREATED, warned) {
-            (true, true) => Ok(()),
-            (true, false) => Err(format!("not warned as it should: {warnings:?}")),
-            (false, _) => Err(format!("{}: {body}", head.status)),
+        Ok((head.status, warned, String::from_utf8_lossy(&body).into_owned()))
+    }
+}
+
+impl Asker for ThroughApiServer {
+    async fn ask(&mut self) -> Result<(), String> {
+        match self.once().await? {
+            (StatusCode::CREATED, true, _) => Ok(()),
+            (StatusCode::CREATED, false, _) => Err("not warned as it should".to_owned()),
+            (status, _, body) => Err(format!("{status}: {body}")),
         }
     }
 }
@@ -290,15 +300,16 @@ impl Direct {
             Err(_) => Err("no answer in time".to_owned()),
         }
     }
-}
 
-impl Asker for Direct {
-    async fn ask(&mut self) -> Result<(), String> {
-        let (status, body) = self.once().await?;
+    /// Whether an answer admits the object, with the warning that there should be.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn check(&self, status: StatusCode, body: &str) -> Result<(), String> {
         if status != StatusCode::OK {
             return Err(format!("{status}: {body}"));
         }
-        let review: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+        let review: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
         let response = &review["response"];
         let warnings = response["warnings"].as_array().map(Vec::as_slice).unwrap_or_default();
         let warned =
@@ -307,5 +318,12 @@ impl Asker for Direct {
             true => Ok(()),
             false => Err(format!("not what it should say: {body}")),
         }
+    }
+}
+
+impl Asker for Direct {
+    async fn ask(&mut self) -> Result<(), String> {
+        let (status, body) = self.once().await?;
+        self.check(status, &body)
     }
 }

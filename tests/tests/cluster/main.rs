@@ -1,4 +1,4 @@
-//! Tests on a real control plane, which they share.
+//! Tests on a real control plane, which nearly all of them share.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
@@ -14,6 +14,7 @@ mod webhook_order;
 mod webhook_requests;
 mod webhook_runtime;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -23,11 +24,15 @@ use libtest_mimic::{Arguments, Trial, run};
 /// Started for the first test that runs.
 type Shared = Arc<OnceLock<RwLock<Cluster>>>;
 
-/// A test, and whether it needs the cluster for itself.
+/// A test, and which cluster it needs.
 #[derive(Clone, Copy)]
 enum Test {
+    /// The one that all share.
     Sharing(fn(&Cluster)),
+    /// The same, while no other test uses it.
     Alone(fn(&mut Cluster)),
+    /// One of its own: for what takes long, and would be in the way of others.
+    Apart(fn(&Cluster)),
 }
 
 fn main() -> ExitCode {
@@ -64,12 +69,23 @@ fn main() -> ExitCode {
 fn trial(name: &str, test: Test, shared: &Shared) -> Trial {
     let shared = Arc::clone(shared);
     Trial::test(name, move || {
-        let cluster = shared.get_or_init(|| RwLock::new(Cluster::start()));
+        let cluster = || shared.get_or_init(|| RwLock::new(Cluster::start()));
         // A test that failed says so itself.
         match test {
-            Test::Sharing(test) => test(&cluster.read().unwrap_or_else(PoisonError::into_inner)),
-            Test::Alone(test) => test(&mut cluster.write().unwrap_or_else(PoisonError::into_inner)),
+            Test::Sharing(test) => test(&cluster().read().unwrap_or_else(PoisonError::into_inner)),
+            Test::Alone(test) => {
+                test(&mut cluster().write().unwrap_or_else(PoisonError::into_inner));
+            }
+            Test::Apart(test) => apart(test),
         }
         Ok(())
     })
+}
+
+fn apart(test: fn(&Cluster)) {
+    let mut cluster = Cluster::start();
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(&cluster))) {
+        eprintln!("the servers' logs are in {}", cluster.keep_folder().display());
+        resume_unwind(panic);
+    }
 }

@@ -1,8 +1,9 @@
 //! Policies and configurations that are bad, or come while the webhook runs;
 //! and an API server that goes away.
 
-use headlint_tests::cluster::{Cluster, Webhook, until};
+use headlint_tests::cluster::{Cluster, Webhook, mismatched_service, review, until};
 use headlint_tests::guest::Guest;
+use hyper::StatusCode;
 
 use crate::Test::{self, Alone, Sharing};
 use crate::webhook_requests::{MISMATCH, ids, service, set};
@@ -10,6 +11,7 @@ use crate::webhook_requests::{MISMATCH, ids, service, set};
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("a_policy_that_fails_is_never_a_silent_pass", Sharing(a_policy_that_fails)),
     ("a_policy_that_loops_holds_nobody_up", Sharing(a_policy_that_loops)),
+    ("related_objects_cost_no_answer", Sharing(related_objects_cost_no_answer)),
     ("a_bad_policy_is_left_out_until_it_is_good", Sharing(a_bad_policy)),
     ("a_bad_configuration_changes_nothing", Sharing(a_bad_configuration)),
     ("what_is_known_outlives_the_api_server", Alone(what_is_known_outlives_the_api_server)),
@@ -76,6 +78,22 @@ fn a_policy_that_loops(cluster: &Cluster) {
     add(&webhook, &mended);
     let outcome = namespace.dry_run(&service("db", 80)).succeeded();
     assert_eq!(outcome.warnings(), ["endless: mended [$.spec]; mended"]);
+}
+
+/// What is said of the object under review doesn't wait for what takes too long
+/// to say of others.
+fn related_objects_cost_no_answer(cluster: &Cluster) {
+    let namespace = cluster.namespace();
+    let webhook = Webhook::start(&namespace, "evaluationDeadlineMilliseconds: 20000");
+    let _ = namespace.apply(&set("db", "db").to_string()).succeeded();
+    webhook.knows("StatefulSet", 1);
+    let endless = Guest::evaluating("endless", "(loop $again br $again) unreachable");
+    add(&webhook, &Guest { kinds: ["StatefulSet", "DaemonSet"], ..endless });
+    let service = review(namespace.name(), "services", &mismatched_service("db"));
+    let (status, body) = webhook.post(0, "/validate?timeout=4s", &service.to_string());
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(body.contains(MISMATCH), "{body}");
+    assert_eq!(webhook.metric("headlint_related_objects_omitted_total"), Some(1.0));
 }
 
 fn a_bad_policy(cluster: &Cluster) {

@@ -9,6 +9,8 @@ use headlint_policies::inventory::{Change, Inventory, Snapshot};
 use headlint_policies::manifest::Node;
 use headlint_policies::model::{DecodeError, ObjectRef, Projected, project};
 
+use tokio::time::{Instant, timeout_at};
+
 use super::asking::{Answer, Asker, Failure, ask};
 
 /// So many related objects are judged with one request.
@@ -33,7 +35,7 @@ pub(crate) struct Judged<'r> {
     pub(crate) failed: Vec<(&'r Policy, Failure)>,
     /// The policies that were asked about it.
     pub(crate) asked: Vec<&'r Policy>,
-    /// Related objects that were left out.
+    /// Related objects that were left out: too many, or no time for them.
     pub(crate) left_out: usize,
 }
 
@@ -103,7 +105,13 @@ impl Event {
 }
 
 /// Judges a request beside a world that may, or may not yet, have the object.
-pub(crate) async fn judge<'r>(asker: Asker<'r>, world: &Snapshot, event: &Event) -> Judged<'r> {
+/// Related objects are judged `until` then.
+pub(crate) async fn judge<'r>(
+    asker: Asker<'r>,
+    world: &Snapshot,
+    event: &Event,
+    until: Instant,
+) -> Judged<'r> {
     let origin = Origin::Admission;
     let mut judged = Judged::default();
     match event {
@@ -112,7 +120,9 @@ pub(crate) async fn judge<'r>(asker: Asker<'r>, world: &Snapshot, event: &Event)
             let subject = Arc::new(Subject::created(new.version(&with), origin));
             judged.review(&subject, ask(asker, &subject, &with).await);
             let without = || world.over(&Change::Remove(new.name().clone()));
-            judged.related(asker, new, &with, None, without).await;
+            let related = judged.related(asker, new, &with, None, without);
+            // What it didn't come to is counted.
+            let _ = timeout_at(until, related).await;
         }
         Event::Update { new, old } => {
             let (with, before) = (world.over(&new.change()), world.over(&old.change()));
@@ -129,7 +139,8 @@ pub(crate) async fn judge<'r>(asker: Asker<'r>, world: &Snapshot, event: &Event)
                 let told = told.map(|one| (Mark::of(&one.verdict, &new.tree), one)).collect();
                 judged.told = new_only(known, told);
             }
-            judged.related(asker, new, &with, Some(old), || before.clone()).await;
+            let related = judged.related(asker, new, &with, Some(old), || before.clone());
+            let _ = timeout_at(until, related).await;
         }
         Event::Delete(old) => {
             // Nothing else is looked at: what is taken apart is wrong in between.
@@ -178,17 +189,12 @@ impl<'r> Judged<'r> {
             names.sort();
             names.dedup();
         }
-        let mut left = RELATED;
-        for name in names {
-            let Some(object) = with.projected(&name).cloned() else { continue };
-            if object.is_controlled() || object.meta().traits.deleting {
-                continue;
-            }
-            if left == 0 {
-                self.left_out += 1;
-                continue;
-            }
-            left -= 1;
+        let objects = names.iter().filter_map(|name| with.projected(name).cloned());
+        let objects: Vec<_> = objects
+            .filter(|object| !object.is_controlled() && !object.meta().traits.deleting)
+            .collect();
+        self.left_out = objects.len();
+        for object in objects.into_iter().take(RELATED) {
             let subject = on_its_own(&object, with);
             let now = ask(asker, &subject, with).await;
             let now: Vec<_> = now
@@ -198,6 +204,7 @@ impl<'r> Judged<'r> {
                 .map(|(policy, one)| (Mark::of_unchanged(&one), (policy, one)))
                 .collect();
             if now.is_empty() {
+                self.left_out -= 1;
                 continue;
             }
             let before = before();
@@ -210,6 +217,7 @@ impl<'r> Judged<'r> {
                 subject: Arc::clone(&subject),
                 related: true,
             }));
+            self.left_out -= 1;
         }
     }
 }

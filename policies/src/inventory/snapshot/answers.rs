@@ -36,8 +36,7 @@ impl Snapshot {
 
     /// What it means that nothing was found in a namespace, or in any.
     fn missing<T>(&self, namespace: Option<&str>, kind: &str) -> Answer<T> {
-        let unwatched = self.knowledge.unwatched.iter().any(|unwatched| unwatched == kind);
-        Answer::Unknown(if unwatched || !self.knowledge.reads(namespace) {
+        Answer::Unknown(if !self.knowledge.reads_kind(kind) || !self.knowledge.reads(namespace) {
             UnknownReason::Unwatched
         } else if self.world.produces(namespace) {
             UnknownReason::Produced
@@ -123,8 +122,8 @@ impl Inventory for Snapshot {
         if holder.mentions.is_empty() {
             return Vec::new();
         }
-        let meta = Arc::new(holder.meta().clone());
-        holder.mentions.iter().flat_map(|mention| names::resolve(mention, &meta, self)).collect()
+        let (mentions, meta) = (holder.mentions.iter(), holder.meta());
+        mentions.flat_map(|mention| names::resolve(mention, meta, self)).collect()
     }
 
     fn situated(&self, object: &Object) -> Option<Object> {

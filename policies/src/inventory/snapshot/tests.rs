@@ -192,6 +192,9 @@ fn not_finding_means_what_is_known() {
     assert_eq!(ask(release, complete()), "produced");
     let unwatched = Knowledge { unwatched: vec!["Service".to_owned()], ..complete() };
     assert_eq!(ask(kafka, unwatched), "unwatched");
+    let kinds = |kind: &str| Knowledge { kinds: vec![kind.to_owned()], ..complete() };
+    assert_eq!(ask("", kinds("Pod")), "unwatched");
+    assert_eq!(ask("", kinds("Service")), "absent");
     let only = |name: &str| Knowledge { namespaces: vec![name.to_owned()], ..complete() };
     assert_eq!(ask("", only("other")), "unwatched");
     assert_eq!(ask("", only("default")), "absent");

@@ -8,12 +8,12 @@ struct World {
     workloads: Vec<Workload>,
 }
 
-fn name(namespace: &str, name: &str) -> Metadata {
+fn name(namespace: &str, name: &str) -> Arc<Metadata> {
     let (namespace, name) = (namespace.to_owned(), name.to_owned());
-    Metadata {
+    Arc::new(Metadata {
         object_ref: ObjectRef { namespace, name, ..ObjectRef::default() },
         ..Metadata::default()
-    }
+    })
 }
 
 fn world() -> World {

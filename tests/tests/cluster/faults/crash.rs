@@ -1,134 +1,159 @@
 //! The webhook, or the API server, is gone all at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use headlint_tests::cluster::{
-    Asker, Cluster, Direct, Load, MISMATCH, Replica, ThroughApiServer, Trust, mismatched_service,
-    review, until,
+    Asker, Cluster, Direct, Load, MISMATCH, ThroughApiServer, Trust, mismatched_service, review,
+    until,
 };
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{CLIENTS, RATE, SECONDS, Seen, hook, in_namespace, register_hook, services};
+use super::{
+    CLIENTS, RATE, SECONDS, Seen, hook, in_namespace, register_hook, register_hook_as, services,
+};
 
-/// Whether the API server creates an object as a dry run, and what it says
-/// otherwise.
-fn dry_run(cluster: &Cluster, path: &str, object: &Value) -> Result<(), String> {
-    let created = cluster.call(Method::POST, &format!("{path}?dryRun=All"), object);
-    created.map(drop).map_err(|error| error.to_string())
+/// Requests a second about what the webhook doesn't judge.
+const OTHERS: u32 = 20;
+
+/// What became of requests of one kind.
+#[derive(Default)]
+struct Tally {
+    judged: AtomicUsize,
+    /// Admitted, without a word from the webhook.
+    passed: AtomicUsize,
+    /// Because the webhook couldn't be called.
+    refused: AtomicUsize,
 }
 
-/// Requests that were judged.
-fn judged(replica: &Replica) -> f64 {
-    replica.metric("headlint_requests_total", "")
+impl Tally {
+    /// Judged, passed and refused.
+    fn counts(&self) -> [usize; 3] {
+        [&self.judged, &self.passed, &self.refused].map(|count| count.load(Ordering::Relaxed))
+    }
 }
 
-pub(super) fn all_goes_on_without_the_webhook_where_failures_are_ignored(cluster: &Cluster) {
+/// Creates a Service that the webhook warns of, and knows what may become of it
+/// when the webhook can't be called. Everything else fails.
+#[derive(Clone)]
+struct Guarded {
+    asker: ThroughApiServer,
+    /// `failurePolicy: Ignore`, otherwise `Fail`.
+    ignored: bool,
+    tally: Arc<Tally>,
+}
+
+impl Asker for Guarded {
+    async fn ask(&mut self) -> Result<(), String> {
+        let (status, warned, body) = self.asker.once().await?;
+        let count = match (status, warned) {
+            (StatusCode::CREATED, true) => &self.tally.judged,
+            (StatusCode::CREATED, false) if self.ignored => &self.tally.passed,
+            (StatusCode::INTERNAL_SERVER_ERROR, _)
+                if !self.ignored
+                    && body.contains("failed calling webhook \\\"validate.headlint.dev\\\"") =>
+            {
+                &self.tally.refused
+            }
+            _ => return Err(format!("{status}, warned: {warned}: {body}")),
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// One webhook, registered twice: with `Ignore` for one namespace, and with
+/// `Fail`, as an installation has it, for all others but those that the cluster
+/// and the webhook itself need. It is killed, and started again.
+///
+/// With `Ignore`, each request is admitted all the time. With `Fail`, each one
+/// about an object that the webhook judges is either judged, or refused because
+/// the webhook can't be called; not a single one passes unseen, and whatever the
+/// webhook doesn't judge is admitted all the time.
+pub(super) fn without_the_webhook_requests_fare_as_the_failure_policy_says(cluster: &Cluster) {
     let namespace = cluster.namespace();
-    let name = namespace.name();
+    let home = namespace.name();
     let (mut replica, _) = hook(&namespace, "", &[]);
-    let condition = json!([{"name": "own", "expression": in_namespace(name)}]);
-    register_hook(cluster, name, &json!({"failurePolicy": "Ignore", "matchConditions": condition}));
-    let object = mismatched_service("db");
-    let asker = ThroughApiServer::new(cluster, &services(name), object, None);
-    // Judged before the count begins, but answered after that.
-    let in_flight = CLIENTS as f64;
-    let mut load = Load::new(cluster);
-    load.add("the API server", RATE, vec![asker; CLIENTS]);
-    until("the webhook to be asked", || (judged(&replica) > 0.0).then_some(()));
-    // What was on its way before that.
-    let _ = load.flow("at first", 1);
-    let start = judged(&replica);
-    let before = load.flow("beside the webhook", SECONDS);
-    let asked = judged(&replica) - start;
-    assert!(asked + in_flight >= before as f64, "{asked} judged of {before}");
+    let (ignoring, failing) = (cluster.namespace(), cluster.namespace());
+    let (ignoring, failing) = (ignoring.name(), failing.name());
+    let condition = json!([{"name": "own", "expression": in_namespace(ignoring)}]);
+    let ignore = json!({"failurePolicy": "Ignore", "matchConditions": condition});
+    register_hook_as(cluster, ignoring, home, &ignore);
+    let selector = json!({"matchExpressions": [{
+        "key": "kubernetes.io/metadata.name",
+        "operator": "NotIn",
+        "values": ["kube-system", home, ignoring],
+    }]});
+    let fail = json!({"failurePolicy": "Fail", "namespaceSelector": selector});
+    register_hook_as(cluster, failing, home, &fail);
 
-    replica.kill();
-    let without = load.flow("without the webhook", SECONDS);
-
-    replica.restart();
-    replica.until_ready();
-    until("the webhook to be asked again", || (judged(&replica) > 0.0).then_some(()));
-    let _ = load.flow("at first", 1);
-    let start = judged(&replica);
-    let after = load.flow("beside the webhook again", SECONDS);
-    let again = judged(&replica) - start;
-    assert!(again + in_flight >= after as f64, "{again} judged of {after}");
-    println!(
-        "{} requests, none failed: {before} beside the webhook, {without} without, {after} beside \
-         it again",
-        load.answered()
-    );
-    drop(load);
-    cluster.unregister_webhook(name);
-}
-
-pub(super) fn only_what_the_webhook_judges_is_refused_without_it(cluster: &mut Cluster) {
-    let cluster = &*cluster;
-    let namespace = cluster.namespace();
-    let name = namespace.name();
-    let (mut replica, _) = hook(&namespace, "", &[]);
-    // As an installation has it: all namespaces but those that the cluster and
-    // the webhook itself need.
-    let own = ["kube-system", name];
-    let selector = json!({"matchExpressions": [
-        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": own},
-    ]});
-    register_hook(cluster, name, &json!({"failurePolicy": "Fail", "namespaceSelector": selector}));
-    let judged_namespace = cluster.namespace();
-    let judged_services = services(judged_namespace.name());
     let service = mismatched_service("db");
-    until("the webhook to be asked", || {
-        dry_run(cluster, &judged_services, &service).unwrap();
-        (judged(&replica) > 0.0).then_some(())
-    });
+    let guarded = |namespace: &str, ignored| {
+        let path = services(namespace);
+        let asker = ThroughApiServer::new(cluster, &path, service.clone(), Some(MISMATCH));
+        Guarded { asker, ignored, tally: Arc::default() }
+    };
+    let guarded = [guarded(ignoring, true), guarded(failing, false)];
+    let tallies = guarded.each_ref().map(|one| Arc::clone(&one.tally));
+    let counts = || tallies.each_ref().map(|tally| tally.counts());
+    let [ignored, refused] = &guarded;
+    for mut one in [ignored.clone(), refused.clone()] {
+        until("the webhook to be asked", || {
+            let before = one.tally.counts()[0];
+            cluster.block_on(one.ask()).ok();
+            (one.tally.counts()[0] > before).then_some(())
+        });
+    }
+
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "leader"},
     });
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}});
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}});
-    let of = |group: &str, resource: &str| {
-        format!("{group}/namespaces/{}/{resource}", judged_namespace.name())
-    };
     let others = [
-        (of("/api/v1", "configmaps"), &config),
-        (of("/apis/coordination.k8s.io/v1", "leases"), &lease),
+        (format!("/api/v1/namespaces/{failing}/configmaps"), &config),
+        (format!("/apis/coordination.k8s.io/v1/namespaces/{failing}/leases"), &lease),
         ("/api/v1/nodes".to_owned(), &node),
         (services("kube-system"), &service),
-        (services(name), &service),
+        (services(home), &service),
     ];
+    let others =
+        others.map(|(path, object)| ThroughApiServer::new(cluster, &path, object.clone(), None));
+
+    let mut load = Load::new(cluster);
+    load.add("where failures are ignored", RATE / 2, vec![ignored.clone(); CLIENTS / 2]);
+    load.add("where they are refused", RATE / 2, vec![refused.clone(); CLIENTS / 2]);
+    load.add("what isn't judged", OTHERS, others.to_vec());
+    // What became of those in half a minute; and what was on its way before.
+    let steady = |what: &str| {
+        let _ = load.flow(&format!("{what}, at first"), 1);
+        let before = counts();
+        let all = load.flow(what, SECONDS);
+        let after = counts();
+        let fared = [0, 1].map(|one| [0, 1, 2].map(|at| after[one][at] - before[one][at]));
+        println!("{what}: judged, passed, refused: {fared:?}");
+        (all, fared)
+    };
+    let (before, [ignored, refused]) = steady("beside the webhook");
+    assert_eq!((&ignored[1..], &refused[1..]), (&[0, 0][..], &[0, 0][..]));
 
     replica.kill();
-    let refusal = || {
-        let refusal = dry_run(cluster, &judged_services, &service).unwrap_err();
-        assert!(refusal.contains("failed calling webhook \"validate.headlint.dev\""), "{refusal}");
-        refusal
-    };
-    // The connection that broke is noticed by a request.
-    let mut refused = 0;
-    until("nobody to listen", || {
-        refused += 1;
-        refusal().contains("connection refused").then_some(())
-    });
-    let mut admitted = 0;
-    for _ in 0..20 {
-        let refusal = refusal();
-        assert!(refusal.contains("connection refused"), "{refusal}");
-        refused += 1;
-        for (path, object) in &others {
-            dry_run(cluster, path, object).unwrap_or_else(|error| panic!("{path}: {error}"));
-            admitted += 1;
-        }
-    }
+    let (without, [ignored, refused]) = steady("without the webhook");
+    assert_eq!((ignored[0], ignored[2]), (0, 0), "all pass");
+    assert_eq!((refused[0], refused[1]), (0, 0), "all are refused");
+    assert!(ignored[1] > 0 && refused[2] > 0);
 
     replica.restart();
     replica.until_ready();
-    until("what it judges to be admitted", || dry_run(cluster, &judged_services, &service).ok());
-    let asker = ThroughApiServer::new(cluster, &judged_services, service.clone(), Some(MISMATCH));
-    let mut load = Load::new(cluster);
-    load.add("the API server", RATE, vec![asker; CLIENTS]);
-    let after = load.flow("after the webhook was killed and started again", 5);
-    println!("{refused} refused without the webhook, {admitted} of others admitted; {after} after");
-    drop(load);
-    cluster.unregister_webhook(name);
+    let (after, [ignored, refused]) = steady("beside the webhook again");
+    assert_eq!((&ignored[1..], &refused[1..]), (&[0, 0][..], &[0, 0][..]));
+    println!(
+        "{} requests, each as it should be: {before} beside the webhook, {without} without, \
+         {after} beside it again; judged, passed, refused in all: {:?}",
+        load.answered(),
+        counts(),
+    );
 }
 
 const NOT_HEADLESS: &str = "statefulset-service-not-headless";
@@ -158,7 +183,7 @@ fn stateful_set(service: &str) -> Value {
 /// The webhook goes on judging by what it knows, at its own address: half of
 /// the requests are about a StatefulSet, judged by a Service that only the API
 /// server told of.
-pub(super) fn no_request_fails_while_the_api_server_restarts(cluster: &mut Cluster) {
+pub(super) fn no_request_fails_while_the_api_server_restarts(cluster: &Cluster) {
     let namespace = cluster.namespace();
     let name = namespace.name().to_owned();
     let (mut replica, address) = hook(&namespace, "", &[]);
@@ -205,6 +230,4 @@ pub(super) fn no_request_fails_while_the_api_server_restarts(cluster: &mut Clust
         load.answered(),
         replica.metric("headlint_context_watch_restarts_total", ""),
     );
-    drop(load);
-    cluster.unregister_webhook(&name);
 }

@@ -118,7 +118,10 @@ fn timing(selector: &[Label], near: &[(Near, &Workload)]) -> Timing {
         Near::Alike => true,
         Near::Pair => {
             let same = |pair: &Label| label(one, &pair.key).is_none_or(|actual| actual == pair);
-            names_its_pod(selector, one) || selector.iter().all(same)
+            // One replica may be what the API server has filled in for a set
+            // that something else is about to scale.
+            let may_grow = one.replicas == Some(1) && names_its_pod(selector, one);
+            !may_grow && (names_its_pod(selector, one) || selector.iter().all(same))
         }
         Near::Likely | Near::Key => false,
     };
@@ -436,7 +439,7 @@ fn repair(selector: &[Label], workload: &Workload, all: &[Workload]) -> Option<V
 #[cfg(test)]
 mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::Object;
+    use headlint_policy_sdk::types::{Object, StatefulSet};
 
     use super::*;
     use crate::tests::{brief, labels, review, service, workload};
@@ -491,6 +494,31 @@ mod tests {
         assert_eq!(of(selector, "x", &[("app", "db"), ("tier", "web")]), [Timing::Later]);
         assert_eq!(of(selector, "service", &[("app", "web")]), [Timing::Later]);
         assert_eq!(of(selector, "x", &[("name", "web")]), [Timing::Later]);
+    }
+
+    #[test]
+    fn a_set_of_one_may_just_be_scaled_next() {
+        let of = |replicas| {
+            let mut service = service();
+            service.selector = labels(&[(POD_NAME, "db-2")]);
+            let mut set = workload("StatefulSet", "db", &[("app", "db")]);
+            set.replicas = replicas;
+            set.template.added_labels = vec![POD_NAME.to_owned()];
+            set.stateful_set = Some(StatefulSet {
+                service_name: Some("db".to_owned()),
+                first_ordinal: 0,
+                pod_management_policy: "OrderedReady".to_owned(),
+            });
+            let objects = vec![Object::Workload(set)];
+            let world = Snapshot { objects, complete: true, ..Snapshot::default() };
+            let mut findings = Findings::default();
+            check(&review(service), &world, &mut findings);
+            findings.timings()
+        };
+        assert_eq!(of(None), []);
+        assert_eq!(of(Some(3)), []);
+        assert_eq!(of(Some(2)), [Timing::Now]);
+        assert_eq!(of(Some(1)), [Timing::Later]);
     }
 
     #[test]
