@@ -26,7 +26,7 @@ $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LI
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 IMAGE := target/headlint-image.tar
 
-.PHONY: help setup build policies run test image control-plane helm bench corpus fuzz clean
+.PHONY: help setup build policies run test image control-plane node helm bench corpus fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,7 +57,7 @@ image: build ## Builds target/headlint-image.tar, an OCI archive, without Docker
 		--build-context programs=target/release --tag oci-archive:$(IMAGE):$(VERSION) . >/dev/null)
 	@rm -rf target/storage
 
-test: build target/kubectl-reference control-plane helm ## Sets up and passes every test
+test: build image target/kubectl-reference control-plane node helm ## Sets up and passes every test
 	$(call step,format,cargo fmt --all --check)
 	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
 	$(call step,tests,cargo test --locked --release --workspace)
@@ -74,6 +74,9 @@ target/kubectl-reference: $(wildcard tests/kubectl/reference/*)
 
 control-plane: ## Builds a real control plane for tests, once for all trees
 	@tests/control-plane/build.sh
+
+node: control-plane ## Builds what makes this machine a node, once for all trees
+	@tests/node/build.sh
 
 helm: ## Builds Helm 3 and 4 for tests, once for all trees
 	@tests/helm/build.sh
