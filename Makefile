@@ -23,7 +23,10 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test control-plane helm bench corpus fuzz clean
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+IMAGE := target/headlint-image.tar
+
+.PHONY: help setup build policies run test image control-plane node helm bench corpus fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,7 +48,16 @@ target/policies/.packed: $(POLICY_SOURCES) wasm-policies/build.sh wasm-policies/
 run: build ## Lints real manifests and shows what headlint finds
 	@tests/run.sh
 
-test: build target/kubectl-reference control-plane helm ## Sets up and passes every test
+# The same programs always make the same image.
+image: build ## Builds target/headlint-image.tar, an OCI archive, without Docker
+	@tests/setup.sh image
+	@rm -rf $(IMAGE) target/storage
+	$(call step,image,buildah --root target/storage --runroot target/storage/run --storage-driver vfs \
+		build --quiet --isolation chroot --timestamp 0 --disable-compression=false \
+		--build-context programs=target/release --tag oci-archive:$(IMAGE):$(VERSION) . >/dev/null)
+	@rm -rf target/storage
+
+test: build image target/kubectl-reference control-plane node helm ## Sets up and passes every test
 	$(call step,format,cargo fmt --all --check)
 	$(call step,clippy,cargo clippy --locked --quiet --release --workspace --all-targets -- -D warnings)
 	$(call step,tests,cargo test --locked --release --workspace)
@@ -62,6 +74,9 @@ target/kubectl-reference: $(wildcard tests/kubectl/reference/*)
 
 control-plane: ## Builds a real control plane for tests, once for all trees
 	@tests/control-plane/build.sh
+
+node: control-plane ## Builds what makes this machine a node, once for all trees
+	@tests/node/build.sh
 
 helm: ## Builds Helm 3 and 4 for tests, once for all trees
 	@tests/helm/build.sh

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building needs; with the argument `go`, what building kubectl
-# needs; with `bench`, what is measured beside ours; with `etcd FILE`, puts etcd there. Says nothing where all is there.
+# needs; with `image`, what puts an image together; with `node`, what a node
+# needs; with `bench`, what is measured beside ours; with `etcd FILE`, puts etcd
+# there. Says nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -38,6 +40,21 @@ if [ "${1:-}" = bench ]; then
         echo "installing kube-score" >&2
         GOBIN=$(dirname "$score") go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
     fi
+    exit
+fi
+
+if [ "${1:-}" = image ]; then
+    command -v buildah >/dev/null || install buildah
+    exit
+fi
+
+if [ "${1:-}" = node ]; then
+    tests/setup.sh go
+    tests/setup.sh image
+    command -v nft >/dev/null || install nftables
+    command -v ip >/dev/null || install iproute2
+    command -v pkg-config >/dev/null || install pkg-config
+    pkg-config --exists libseccomp || install libseccomp-dev
     exit
 fi
 

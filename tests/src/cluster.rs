@@ -12,8 +12,9 @@
 //!         └─ Balancer     a Service's address, in place of kube-proxy
 //! ```
 //!
-//! There is no node: Pods stay pending. Every cluster IP is a loopback address,
-//! so that whoever listens there *is* the Service.
+//! There is no node, unless [`crate::node`] makes one: Pods stay pending. Every
+//! cluster IP is a loopback address, so that whoever listens there *is* the
+//! Service.
 
 mod account;
 mod asking;
@@ -88,7 +89,15 @@ impl Cluster {
     /// When a server doesn't start.
     #[must_use]
     pub fn start() -> Self {
-        let network = Network::claim();
+        Self::start_in(Network::claim())
+    }
+
+    /// Starts one at these addresses.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_in(network: Network) -> Self {
         let folder = tempfile::Builder::new().prefix("headlint-cluster-").tempdir();
         let folder = folder.expect("a temporary folder");
         let authority = Authority::new();
@@ -110,7 +119,8 @@ impl Cluster {
         };
         cluster.until_ready();
         // They don't wait for long.
-        cluster.servers().controllers = Some(servers::controllers(cluster.folder()));
+        cluster.servers().controllers =
+            Some(servers::controllers(&cluster.network, cluster.folder()));
         cluster
     }
 
@@ -210,6 +220,12 @@ impl Cluster {
     pub fn unregister_webhook(&self, name: &str) {
         let path = format!("{WEBHOOKS}/{name}");
         self.call(Method::DELETE, &path, &Value::Null).expect("it was registered");
+    }
+
+    /// Its addresses.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// An address that nobody else listens on.

@@ -10,5 +10,6 @@ pub mod generate;
 pub mod guest;
 pub mod helm;
 pub mod kubectl;
+pub mod node;
 pub mod parity;
 pub mod random;

@@ -1,4 +1,5 @@
-//! Loopback addresses for one cluster.
+//! Addresses for one cluster: of the loopback network, and of its node if it has
+//! one.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub struct Network {
     second: u8,
     next: AtomicU8,
+    node: Option<Ipv4Addr>,
     /// The kernel takes it back however this process ends.
     _claim: TcpListener,
 }
@@ -26,13 +28,41 @@ impl Network {
             Some((second, TcpListener::bind((address, 1024)).ok()?))
         };
         let (second, claim) = (96..=126).find_map(claim).expect("a free loopback network");
-        Self { second, next: AtomicU8::new(10), _claim: claim }
+        Self { second, next: AtomicU8::new(10), node: None, _claim: claim }
+    }
+
+    /// The network of a cluster with a node, whose Pods can't reach loopback
+    /// addresses: the API server is at the node's, and Services have some that
+    /// kube-proxy translates.
+    ///
+    /// # Panics
+    /// As [`Network::claim`].
+    #[must_use]
+    pub fn of_node(address: Ipv4Addr) -> Self {
+        Self { node: Some(address), ..Self::claim() }
+    }
+
+    /// The node's address.
+    #[must_use]
+    pub fn node(&self) -> Option<Ipv4Addr> {
+        self.node
     }
 
     /// The range for `--service-cluster-ip-range`.
     #[must_use]
     pub fn services(&self) -> String {
-        format!("127.{}.0.0/17", self.second)
+        match self.node {
+            Some(_) => "10.96.0.0/16".to_owned(),
+            None => format!("127.{}.0.0/17", self.second),
+        }
+    }
+
+    /// How clients know the API server: by its address, and as the Service
+    /// `kubernetes`, whose address is the range's first.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let service = ["kubernetes.default.svc", "10.96.0.1"].map(str::to_owned);
+        [self.api_server().to_string()].into_iter().chain(service).collect()
     }
 
     /// Where etcd listens.
@@ -44,7 +74,7 @@ impl Network {
     /// Where the API server listens.
     #[must_use]
     pub fn api_server(&self) -> Ipv4Addr {
-        self.host(2)
+        self.node.unwrap_or_else(|| self.host(2))
     }
 
     /// An address that was not given before.

@@ -14,6 +14,7 @@ use crate::cases::root;
 
 /// Names of files in the cluster's folder.
 pub(super) const KUBECONFIG: &str = "kubeconfig";
+const AUTHORITY: &str = "ca.crt";
 const CERTIFICATE: &str = "api-server.crt";
 const KEY: &str = "api-server.key";
 const TOKENS: &str = "tokens.csv";
@@ -25,7 +26,7 @@ const ACCOUNTS_KEY: &str = "service-accounts.key";
 const ACCOUNTS_PUBLIC_KEY: &str = "service-accounts.pub";
 
 /// Of the controllers that ship with Kubernetes, those that make or remove what
-/// rules look at.
+/// rules look at. A cluster with a node has all of them.
 const CONTROLLERS: &[&str] = &[
     "cronjob-controller",
     "daemonset-controller",
@@ -56,7 +57,7 @@ pub fn program(name: &str) -> PathBuf {
 pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
     let write =
         |name: &str, text: &str| fs::write(folder.join(name), text).expect("it can be written");
-    let identity = authority.issue(&[network.api_server().to_string()]);
+    let identity = authority.issue(&network.names());
     write(CERTIFICATE, &identity.certificate);
     write(KEY, &identity.key);
     let accounts = KeyPair::generate().expect("a key");
@@ -74,7 +75,7 @@ pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
         ],
     });
     write(AUDIT_POLICY, &audit.to_string());
-    let ca = folder.join("ca.crt");
+    let ca = folder.join(AUTHORITY);
     fs::write(&ca, authority.certificate()).expect("it can be written");
     let kubeconfig = json!({
         "apiVersion": "v1",
@@ -109,9 +110,6 @@ pub(super) fn api_server(network: &Network, folder: &Path) -> Process {
         .arg(format!("--etcd-servers=http://{}:2379", network.etcd()))
         .arg(format!("--bind-address={}", network.api_server()))
         .arg("--secure-port=6443")
-        // Of the Service `kubernetes`, which nobody dials here; a loopback
-        // address isn't allowed.
-        .args(["--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none"])
         .arg(file("tls-cert-file", CERTIFICATE))
         .arg(file("tls-private-key-file", KEY))
         .arg(file("token-auth-file", TOKENS))
@@ -121,18 +119,35 @@ pub(super) fn api_server(network: &Network, folder: &Path) -> Process {
         .arg(file("service-account-signing-key-file", ACCOUNTS_KEY))
         .arg(file("audit-policy-file", AUDIT_POLICY))
         .arg(file("audit-log-path", AUDIT_LOG))
-        // Pods need no account, for none of them runs.
-        .arg("--disable-admission-plugins=ServiceAccount")
         .arg(format!("--service-cluster-ip-range={}", network.services()));
+    match network.node() {
+        Some(address) => command
+            .arg(format!("--advertise-address={address}"))
+            .arg("--kubelet-preferred-address-types=InternalIP"),
+        None => command
+            // Of the Service `kubernetes`, which nobody dials here; a loopback
+            // address isn't allowed.
+            .args(["--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none"])
+            // Pods need no account, for none of them runs.
+            .arg("--disable-admission-plugins=ServiceAccount"),
+    };
     Process::start("kube-apiserver", &command, folder)
 }
 
 /// The API server must be ready.
-pub(super) fn controllers(folder: &Path) -> Process {
+pub(super) fn controllers(network: &Network, folder: &Path) -> Process {
+    let file = |option: &str, name: &str| format!("--{option}={}", folder.join(name).display());
     let mut command = Command::new(program("kube-controller-manager"));
+    match network.node() {
+        // Each as an account of its own, as everywhere but in tests.
+        Some(_) => command
+            .arg("--use-service-account-credentials")
+            .arg(file("service-account-private-key-file", ACCOUNTS_KEY))
+            .arg(file("root-ca-file", AUTHORITY)),
+        None => command.arg(format!("--controllers={}", CONTROLLERS.join(","))),
+    };
     command
-        .arg(format!("--kubeconfig={}", folder.join(KUBECONFIG).display()))
-        .arg(format!("--controllers={}", CONTROLLERS.join(",")))
+        .arg(file("kubeconfig", KUBECONFIG))
         .args(["--leader-elect=false", "--secure-port=0"])
         .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
     Process::start("kube-controller-manager", &command, folder)
