@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use headlint_policies::finding::Severity;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// A macro, so that `concat!` takes it.
 macro_rules! exit_codes {
@@ -30,6 +32,7 @@ pub(crate) enum Command {
     Lint(LintArgs),
     Explain(ExplainArgs),
     Rules(RulesArgs),
+    Init(InitArgs),
 }
 
 /// Check manifests
@@ -58,9 +61,15 @@ pub(crate) struct LintArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 
-    /// The least severity that makes the exit code 1
-    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
-    pub(crate) fail_on: FailOn,
+    /// The least severity that makes the exit code 1 [default: warning, or what
+    /// the configuration says]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    /// The configuration [default: the headlint.yaml in the folder of the input
+    /// or the nearest above it, within the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// Show hints in text too; JSON always has them
     ///
@@ -134,6 +143,18 @@ pub(crate) struct RulesArgs {
     pub(crate) policies: PolicyArgs,
 }
 
+/// Write a commented headlint.yaml
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headlint init
+  headlint init k8s/")]
+pub(crate) struct InitArgs {
+    /// The folder that it is written to; one that is there stays
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct PolicyArgs {
     /// Load a policy (a WebAssembly component) beside the built-in ones; may be repeated
@@ -154,8 +175,10 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum FailOn {
+/// From which severity on findings make the exit code 1.
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FailOn {
     /// Only what can't work
     Error,
     /// Also what hurts a client in some situation

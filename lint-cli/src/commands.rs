@@ -1,5 +1,6 @@
 //! One file for each command.
 
 pub(crate) mod explain;
+pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod rules;

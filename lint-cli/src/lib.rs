@@ -14,6 +14,7 @@
 
 mod args;
 mod commands;
+pub mod config;
 mod error;
 mod exit;
 mod input;
@@ -49,6 +50,7 @@ where
         Command::Lint(args) => commands::lint::run(args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
+        Command::Init(args) => commands::init::run(&args, terminal),
     };
     result.unwrap_or_else(|error| {
         report::text::failure(&error, &mut terminal.stderr);

@@ -4,18 +4,24 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use headlint_policies::config::{nearest, today};
 use headlint_policies::engine::{self, Engine, Limits, RuleInfo};
 use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::finding::{Fault, Severity};
 use headlint_policies::lint::Options;
 
+use ignore::gitignore::Gitignore;
+
 use crate::args::{Format, LintArgs, PolicyArgs};
+use crate::config::Config;
 use crate::error::Error;
 
 /// A run of `headlint lint`.
 #[derive(Debug)]
 pub(crate) struct LintPlan {
     pub(crate) paths: Vec<PathBuf>,
+    /// What is left out of folders.
+    pub(crate) excluded: Gitignore,
     pub(crate) options: Options,
     pub(crate) format: Format,
     pub(crate) fail_on: Severity,
@@ -27,18 +33,27 @@ pub(crate) struct LintPlan {
 impl LintPlan {
     /// # Errors
     /// A rule that isn't among `known`.
-    pub(crate) fn resolve(args: LintArgs, known: &[&str]) -> Result<Self, Error> {
+    pub(crate) fn resolve(args: LintArgs, config: Config, known: &[&str]) -> Result<Self, Error> {
         let only = rules(args.only, known)?;
-        let skip = rules(args.skip, known)?;
-        let enable = rules(args.enable, known)?;
-        let fail_on = args.fail_on.into();
+        let mut skip = rules(args.skip, known)?;
+        let mut enable = rules(args.enable, known)?;
+        // What is typed goes before what is written.
+        let off = config.off().filter(|rule| !only.contains(*rule) && !enable.contains(*rule));
+        skip.extend(off.cloned());
+        enable.extend(config.enabled_rules.iter().cloned());
+        let fail_on = args.fail_on.or(config.fail_on).unwrap_or_default().into();
         Ok(Self {
             paths: args.paths,
             options: Options {
                 complete: args.complete,
                 default_namespace: args.namespace,
                 rules: RuleFilter { only, skip, enable },
+                severities: config.severities(),
+                cluster: config.cluster,
+                exemptions: config.exemptions,
+                today: today(),
             },
+            excluded: config.excluded,
             format: args.format,
             fail_on,
             // An exit code 1 without anything shown would be a riddle.
@@ -57,14 +72,7 @@ fn rules(ids: Vec<String>, known: &[&str]) -> Result<BTreeSet<String>, Error> {
 }
 
 fn unknown(rule: &str, known: &[&str]) -> Error {
-    // What clap takes for similar.
-    const SIMILAR: f64 = 0.7;
-    let nearest = known
-        .iter()
-        .map(|id| (strsim::jaro(rule, id), *id))
-        .filter(|(similarity, _)| *similarity > SIMILAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, id)| id.to_owned());
+    let nearest = nearest(rule, known.iter().copied()).map(str::to_owned);
     Error::UnknownRule { rule: rule.to_owned(), nearest }
 }
 
@@ -142,7 +150,7 @@ mod tests {
         let arguments = ["headlint", "lint"].iter().chain(arguments);
         let args = Args::try_parse_from(arguments).expect("the arguments are right");
         let Command::Lint(args) = args.command else { panic!("it is `lint`") };
-        LintPlan::resolve(args, &KNOWN)
+        LintPlan::resolve(args, Config::default(), &KNOWN)
     }
 
     fn set(ids: &[&str]) -> BTreeSet<String> {

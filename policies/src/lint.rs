@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use nix::time::{ClockId, clock_gettime};
 use rayon::prelude::*;
 
 use self::environments::Environments;
+use crate::config::Exemptions;
 use crate::engine::{self, Engine, Subject};
 use crate::evaluate::{Judgement, Question, RuleFilter};
 use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
@@ -30,6 +32,41 @@ pub struct Options {
     pub default_namespace: String,
     /// Which rules count.
     pub rules: RuleFilter,
+    /// How bad findings of single rules are, whatever their policy says.
+    pub severities: BTreeMap<String, Severity>,
+    /// Facts of the cluster.
+    pub cluster: ClusterProfile,
+    /// Findings that somebody has decided to live with.
+    pub exemptions: Arc<Exemptions>,
+    /// The current day, by which exemptions expire.
+    pub today: Date,
+}
+
+impl Default for Options {
+    /// Nothing is known of what lies beyond the input, and no exemption expires.
+    fn default() -> Self {
+        Self {
+            complete: false,
+            default_namespace: "default".to_owned(),
+            rules: RuleFilter::default(),
+            severities: BTreeMap::new(),
+            cluster: ClusterProfile::default(),
+            exemptions: Arc::default(),
+            today: Date::ZERO,
+        }
+    }
+}
+
+impl Options {
+    /// How bad a finding is after all; none where it doesn't count.
+    fn severity(&self, rule: &str, usual: Severity, subject: &Subject) -> Option<Severity> {
+        if subject.projected().ignored.iter().any(|ignored| ignored == rule)
+            || self.exemptions.covering(rule, subject, self.today).is_some()
+        {
+            return None;
+        }
+        Some(self.severities.get(rule).copied().unwrap_or(usual))
+    }
 }
 
 /// What a policy took in a run.
@@ -97,14 +134,19 @@ fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
     for manifest in loaded.manifests {
         match project(&manifest.root, &options.default_namespace) {
             Ok(projected) => {
-                let mut findings = raw::judge(&manifest, &projected, &options.rules);
-                findings.retain(|finding| !projected.ignored.contains(&finding.rule));
-                part.findings.extend(findings);
-                part.items.push(Item {
-                    document: manifest.document,
-                    projected: Arc::new(projected),
-                    is_patch: false,
-                });
+                let findings = raw::judge(&manifest, &projected, &options.rules);
+                let projected = Arc::new(projected);
+                if !findings.is_empty() {
+                    let root = manifest.root;
+                    let json = Box::new(move || root.to_json());
+                    let subject = Subject::from_file(Arc::clone(&projected), json);
+                    part.findings.extend(findings.into_iter().filter_map(|mut finding| {
+                        finding.severity =
+                            options.severity(&finding.rule, finding.severity, &subject)?;
+                        Some(finding)
+                    }));
+                }
+                part.items.push(Item { document: manifest.document, projected, is_patch: false });
             }
             Err(error) => {
                 let at = error.path.resolve(&manifest.root).highlight();
@@ -167,7 +209,7 @@ pub fn lint(
         unreadable: !errors.is_empty() || skipped.iter().any(Skipped::is_unrendered),
         unwatched: Vec::new(),
         namespaces: Vec::new(),
-        profile: ClusterProfile::default(),
+        profile: options.cluster.clone(),
     };
     let whole = items.iter().filter(|item| !item.is_patch);
     let snapshot = Snapshot::build(whole.map(|item| Arc::clone(&item.projected)), knowledge);
@@ -289,9 +331,14 @@ fn judge(
             for (judgement, _) in &mut judgements {
                 match &mut judgement.verdicts {
                     Ok(list) => {
-                        let ignored = &item.projected.ignored;
-                        let heard = list.drain(..).filter(|one| !ignored.contains(&one.rule));
-                        verdicts.extend(heard.map(|verdict| (judgement.policy.name(), verdict)));
+                        for mut verdict in list.drain(..) {
+                            let severity =
+                                options.severity(&verdict.rule, verdict.severity, &subject);
+                            if let Some(severity) = severity {
+                                verdict.severity = severity;
+                                verdicts.push((judgement.policy.name(), verdict));
+                            }
+                        }
                     }
                     Err(reason) if reason.is_deadline() => {
                         patience[judgement.policy.name()].deadlines.fetch_add(1, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::plan::LintPlan;
 use crate::progress::Progress;
 use crate::report::{json, profile, text};
-use crate::{Exit, Terminal, delivered, input, plan};
+use crate::{Exit, Terminal, config, delivered, input, plan};
 
 /// Threads beyond any machine's cores only cost memory.
 const MOST_JOBS: usize = 256;
@@ -21,11 +21,13 @@ const MOST_JOBS: usize = 256;
 pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let jobs = jobs.min(MOST_JOBS);
-    let (engine, faults) = plan::policies(&args.policies, jobs)?;
-    let plan = match LintPlan::resolve(args, &plan::ids(&engine)) {
+    let (mut engine, faults) = plan::policies(&args.policies, jobs)?;
+    let config = config::load(args.config.as_deref(), &args.paths, &mut engine);
+    let plan = match config.and_then(|config| LintPlan::resolve(args, config, &plan::ids(&engine)))
+    {
         Ok(plan) => plan,
         Err(error) => {
-            // The rule may be one of a policy that could not be loaded.
+            // The rule, or the policy, may be one of a policy that could not be loaded.
             let told = text::faults(&faults, &terminal.stderr);
             delivered(terminal.stderr.write_str(&told))?;
             return Err(error);
@@ -35,7 +37,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let progress = Progress::new(terminal.stderr.width.is_some());
     let mut lint = threads.install(|| {
-        let inputs = input::collect(&plan.paths);
+        let inputs = input::collect(&plan.paths, &plan.excluded);
         let sources = inputs.par_iter().map(|input| input::read(input).map(Arc::new)).collect();
         lint(&engine, sources, &plan.options, &|done, all| progress.advance(done, all))
     });

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -198,6 +200,12 @@ fn finds(query: &Query, subject: &Subject) -> bool {
     query.run(object, *extent, &mut BUDGET.clone()).is_ok_and(|found| !found.is_empty())
 }
 
+/// The current day in UTC, by which exemptions expire.
+#[must_use]
+pub fn today() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
 /// All exemptions, in the order of the file.
 #[derive(Debug, Default)]
 pub struct Exemptions(Vec<Exemption>);
@@ -235,7 +243,7 @@ mod tests {
     use crate::model::project;
 
     fn exemptions(text: &str) -> Exemptions {
-        let written: Vec<WrittenExemption> = super::super::read(text).unwrap();
+        let written: Vec<WrittenExemption> = super::super::read(text.as_bytes()).unwrap();
         let resolve = |one| Exemption::resolve(one, &["rule-a", "rule-b"]).unwrap();
         Exemptions::new(written.into_iter().map(resolve).collect())
     }

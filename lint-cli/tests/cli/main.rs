@@ -3,10 +3,14 @@
 
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use headlint::{Output, Terminal};
 use insta::assert_snapshot;
+
+mod buffer;
+mod config;
+
+use buffer::Buffer;
 
 /// What a run wrote, and how it ended.
 struct Ran {
@@ -36,25 +40,6 @@ fn transcript(lines: &[&[&str]]) -> String {
         format!("$ headlint {line}\n{stdout}{stderr}-- exit code {code}\n")
     });
     shown.collect::<Vec<_>>().join("\n")
-}
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("no test panics in it").clone()).expect("text")
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no test panics in it").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// A stream that refuses everything.
@@ -121,7 +106,7 @@ fn the_exit_code_follows_the_fail_level_and_the_choice_of_rules() {
 
 #[test]
 fn reports_of_all_rules_follow_the_schema() {
-    let schema = serde_json::from_str(include_str!("../schema/headlint.dev.v1.json"));
+    let schema = serde_json::from_str(include_str!("../../schema/headlint.dev.v1.json"));
     let validator =
         jsonschema::validator_for(&schema.expect("the schema is JSON")).expect("it is a schema");
     let ran = run(&["lint", "--format", "json", "../wasm-policies/builtin", "tests/fixtures"]);
