@@ -23,7 +23,7 @@ LIST := target/policy-sources
 $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LIST) \
 	|| printf '%s\n' $(sort $(POLICY_SOURCES)) > $(LIST))
 
-.PHONY: help setup build policies run test control-plane helm bench corpus fuzz clean
+.PHONY: help setup build policies run test control-plane helm bench corpus fixes fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,6 +71,10 @@ DIR ?= tests/manifests
 corpus: build target/kubectl-reference ## Shows findings by rule in DIR=folder, and how kubectl reads it
 	$(call step,corpus,cargo build --locked --release --workspace --example corpus)
 	@target/release/examples/corpus $(DIR)
+
+fixes: build ## Mends copies of the manifests in DIR=folder, and checks what --fix promises
+	$(call step,fixes,cargo build --locked --release --workspace --example fixes)
+	@target/release/examples/fixes $(DIR)
 
 FUZZ_SECONDS ?= 60
 

@@ -16,6 +16,7 @@ use std::{env, fs, io};
 use headlint_policies::config::{self, Exemption, Exemptions, Problem, check_rule, configure};
 use headlint_policies::engine::Engine;
 use headlint_policies::finding::Severity;
+use headlint_policies::manifest::Source;
 use headlint_policies::model::ClusterProfile;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
@@ -37,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) excluded: Gitignore,
     pub(crate) cluster: ClusterProfile,
     pub(crate) exemptions: Arc<Exemptions>,
+    /// As it is shown; none without a file.
+    pub(crate) file: Option<PathBuf>,
+    /// The folder that it is in; none without a file.
+    folder: Option<PathBuf>,
 }
 
 /// Finds the configuration, checks it, and tells the policies what it says to
@@ -59,10 +64,18 @@ pub(crate) fn load(
         fs::read(&path).map_err(|source| Error::ReadConfig { path: shown.clone(), source })?;
     let wrong = |problem| Error::Config { path: shown.clone(), problem };
     let written: Written = config::read(&bytes).map_err(wrong)?;
-    resolve(written, &path, engine).map_err(wrong)
+    let source = Source::new(shown.display().to_string(), bytes);
+    let source =
+        source.map_err(|error| wrong(Problem { line: 1, column: 1, message: error.message }))?;
+    resolve(written, &path, Arc::new(source), engine).map_err(wrong)
 }
 
-fn resolve(written: Written, path: &Path, engine: &mut Engine) -> Result<Config, Problem> {
+fn resolve(
+    written: Written,
+    path: &Path,
+    source: Arc<Source>,
+    engine: &mut Engine,
+) -> Result<Config, Problem> {
     configure(engine, &written.policies)?;
     let known = plan::ids(engine);
     for rule in written.severities.0.iter().map(|(rule, _)| rule).chain(&written.enabled_rules) {
@@ -75,8 +88,10 @@ fn resolve(written: Written, path: &Path, engine: &mut Engine) -> Result<Config,
         levels: written.severities.0.into_iter().map(|(rule, it)| (rule.value, it)).collect(),
         enabled_rules: written.enabled_rules.into_iter().map(|rule| rule.value).collect(),
         excluded: excluded(&written.exclude, path)?,
+        file: Some(source.name.clone().into()),
+        folder: folder(path).ok(),
         cluster: written.cluster.into(),
-        exemptions: Arc::new(Exemptions::new(exemptions?)),
+        exemptions: Arc::new(Exemptions::new(exemptions?).in_file(source)),
     })
 }
 
@@ -89,11 +104,24 @@ impl Default for Config {
             excluded: Gitignore::empty(),
             cluster: ClusterProfile::default(),
             exemptions: Arc::default(),
+            file: None,
+            folder: None,
         }
     }
 }
 
 impl Config {
+    /// Whether these inputs are all that it is about, or a whole folder where
+    /// there is none.
+    pub(crate) fn covers(&self, inputs: &[PathBuf]) -> bool {
+        let folders = inputs.iter().filter(|input| input.is_dir());
+        let mut folders = folders.filter_map(|folder| folder.canonicalize().ok());
+        match &self.folder {
+            Some(own) => folders.any(|folder| own.starts_with(folder)),
+            None => folders.next().is_some(),
+        }
+    }
+
     /// The severities that it gives to rules.
     pub(crate) fn severities(&self) -> BTreeMap<String, Severity> {
         let given = self.levels.iter();

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use headlint_policies::finding::InputError;
 use headlint_policies::manifest::{MAX_SOURCE_BYTES, Source, too_large};
@@ -56,6 +57,13 @@ pub(crate) fn collect(paths: &[PathBuf], excluded: &Gitignore) -> Vec<Input> {
         .collect()
 }
 
+/// Whether a file is taken from a folder, by its name.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        EXTENSIONS.iter().any(|wanted| extension.eq_ignore_ascii_case(wanted))
+    })
+}
+
 /// Adds the manifests below a folder. Hidden files, what `.gitignore` and
 /// `.ignore` name, and all that isn't a regular file are left out; links are
 /// followed to files but not to folders, so that no loop can arise.
@@ -85,11 +93,8 @@ fn walk(folder: &Path, excluded: &Gitignore, inputs: &mut BTreeSet<Input>) {
             }
         };
         let path = entry.path();
-        let wanted = path.extension().is_some_and(|extension| {
-            EXTENSIONS.iter().any(|wanted| extension.eq_ignore_ascii_case(wanted))
-        });
         // Follows links: a mounted ConfigMap is a folder of links to files.
-        if wanted && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        if is_manifest(path) && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
             inputs.insert(Input::File(path.to_owned()));
         }
     }
@@ -118,6 +123,26 @@ pub(crate) fn read(input: &Input) -> Result<Source, InputError> {
             Source::new(path.display().to_string(), bytes)
         }
     }
+}
+
+/// A byte order mark of UTF-8, which a [`Source`] doesn't have in its text.
+const MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+/// Whether what a source was read from is still just that text, in UTF-8: then
+/// it can be written anew without any other byte being touched.
+pub(crate) fn is_as_read(name: &str, sources: &[Arc<Source>]) -> bool {
+    let Some(source) = sources.iter().find(|source| source.name == name) else { return false };
+    let text = source.text.as_bytes();
+    match name {
+        "-" => !source.text.contains(char::REPLACEMENT_CHARACTER),
+        name => fs::read(name).is_ok_and(|is| is.strip_prefix(MARK).unwrap_or(&is) == text),
+    }
+}
+
+/// The bytes of a text that takes the place of a source.
+pub(crate) fn bytes(source: &Source, text: &str) -> Vec<u8> {
+    let marked = fs::read(&source.name).is_ok_and(|bytes| bytes.starts_with(MARK));
+    [if marked { MARK } else { &[] }, text.as_bytes()].concat()
 }
 
 /// Reads to the end, or one byte beyond the limit: a device or a pipe tells no

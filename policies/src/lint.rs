@@ -1,10 +1,13 @@
 //! The linter's door: files in, a report out.
 
+mod base;
+mod comments;
 mod environments;
 mod locate;
 mod patches;
+mod unused;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,11 +16,15 @@ use jiff::civil::Date;
 use nix::time::{ClockId, clock_gettime};
 use rayon::prelude::*;
 
+use self::base::Base;
+use self::comments::Comments;
 use self::environments::Environments;
 use crate::config::Exemptions;
-use crate::engine::{self, Engine, Subject};
+use crate::engine::{self, Engine, Origin, Subject, Version};
 use crate::evaluate::{Judgement, Question, RuleFilter};
-use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
+use crate::finding::{
+    Fault, Finding, Fingerprint, InputError, Report, SCHEMA, Severity, Skipped, Summary,
+};
 use crate::inventory::{Inventory, Knowledge, Snapshot};
 use crate::manifest::{self, Document, Piece, Source};
 use crate::model::{ClusterProfile, Object, Projected, project};
@@ -40,6 +47,12 @@ pub struct Options {
     pub exemptions: Arc<Exemptions>,
     /// The current day, by which exemptions expire.
     pub today: Date,
+    /// Whether the input is all that exemptions are about, so that one that
+    /// covers nothing may be called so.
+    pub whole: bool,
+    /// What was there before. If there is any, objects are judged as changes of
+    /// it, and what is gone as a deletion.
+    pub base: Vec<Arc<Source>>,
 }
 
 impl Default for Options {
@@ -53,6 +66,8 @@ impl Default for Options {
             cluster: ClusterProfile::default(),
             exemptions: Arc::default(),
             today: Date::ZERO,
+            whole: true,
+            base: Vec::new(),
         }
     }
 }
@@ -107,6 +122,44 @@ impl Item {
     /// dial Services.
     fn is_judged(&self) -> bool {
         !(self.is_patch && matches!(self.projected.object, Object::Service(_)))
+    }
+}
+
+/// An object under review.
+#[derive(Clone, Copy)]
+struct Case<'i> {
+    item: &'i Item,
+    /// The version before it.
+    before: Option<&'i Item>,
+    /// It is there no longer.
+    is_gone: bool,
+}
+
+impl<'i> Case<'i> {
+    fn there(item: &'i Item, before: Option<&'i Item>) -> Self {
+        Self { item, before, is_gone: false }
+    }
+
+    fn gone(item: &'i Item) -> Self {
+        Self { item, before: None, is_gone: true }
+    }
+
+    fn subject(self) -> Subject {
+        let is_changed = self.before.is_some();
+        let version = |item: &Item| {
+            let (document, projected) = (item.document.clone(), Arc::clone(&item.projected));
+            let json = move || {
+                let json = document.tree().to_json();
+                if is_changed { base::applied(json, &projected.object) } else { json }
+            };
+            Version::new(Arc::clone(&item.projected), Box::new(json))
+        };
+        let new = version(self.item);
+        match self.before.map(version) {
+            _ if self.is_gone => Subject::deleted(new, Origin::Lint),
+            Some(old) => Subject::updated(new, old, Origin::Lint),
+            None => Subject::created(new, Origin::Lint),
+        }
     }
 }
 
@@ -202,6 +255,9 @@ pub fn lint(
     skipped.extend(patches.iter().map(skipped_patch));
     let mut items = items;
     summary.objects = items.len();
+    let (mut base, wrong) = Base::read(&options.base, options);
+    errors.extend(wrong);
+    base.keep(&mut items);
 
     let knowledge = Knowledge {
         complete: options.complete,
@@ -219,9 +275,19 @@ pub fn lint(
             Arc::make_mut(&mut item.projected).object = object;
         }
     }
-    let judged = judge(engine, &items, snapshot, options, progress);
+    base.situate(&snapshot);
+    let gone = base.gone(&items).map(Case::gone);
+    let cases: Vec<_> =
+        items.iter().map(|item| Case::there(item, base.before(item))).chain(gone).collect();
+    let judged = judge(engine, &cases, snapshot, options, progress);
     findings.extend(judged.findings);
+    let mut comments = Comments::of(&sources);
+    findings.retain(|finding| !comments.cover(finding));
+    findings.extend(unused::findings(engine, &items, &comments, options));
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    tell_apart(&mut findings);
+    sources.extend(options.exemptions.source().map(Arc::clone));
+    sources.extend(options.base.iter().map(Arc::clone));
     for finding in &findings {
         match finding.severity {
             Severity::Error => summary.errors += 1,
@@ -234,6 +300,18 @@ pub fn lint(
     let report =
         Report { schema: SCHEMA, findings, errors, faults: judged.faults, skipped, summary };
     Lint { report, sources, profile: judged.profile }
+}
+
+/// Makes fingerprints unique: one object may stand in several files.
+fn tell_apart(findings: &mut [Finding]) {
+    let mut seen: HashMap<Fingerprint, usize> = HashMap::with_capacity(findings.len());
+    for finding in findings {
+        let others = seen.entry(finding.fingerprint.clone()).or_default();
+        if *others > 0 {
+            finding.fingerprint = finding.fingerprint.after(*others);
+        }
+        *others += 1;
+    }
 }
 
 fn mark_patches(items: &mut [Item]) {
@@ -300,7 +378,7 @@ type Timed<'e> = (Judgement<'e>, Duration);
 
 fn judge(
     engine: &Engine,
-    items: &[Item],
+    cases: &[Case<'_>],
     snapshot: Snapshot,
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
@@ -308,14 +386,14 @@ fn judge(
     let patience: BTreeMap<&str, Patience> =
         engine.policies().iter().map(|policy| (policy.name(), Patience::default())).collect();
     let done = AtomicUsize::new(0);
-    let whole = items.iter().filter(|item| !item.is_patch);
+    let there = cases.iter().filter(|case| !case.is_gone).map(|case| case.item);
+    let whole = there.filter(|item| !item.is_patch);
     let environments = Environments::new(whole, snapshot);
-    let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = items
+    let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = cases
         .par_iter()
-        .map(|item| {
-            let document = item.document.clone();
-            let json = Box::new(move || document.tree().to_json());
-            let subject = Arc::new(Subject::from_file(Arc::clone(&item.projected), json));
+        .map(|case| {
+            let item = case.item;
+            let subject = Arc::new(case.subject());
             let environment = environments.of(item);
             let question = Question::new(&options.rules, &subject, &environment.inventory);
             let policies = question.policies(engine).into_iter();
@@ -347,7 +425,7 @@ fn judge(
                 }
             }
             let findings = environment.places.findings(&item.document, &item.projected, verdicts);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, items.len());
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, cases.len());
             (judgements, findings)
         })
         .collect();
@@ -356,7 +434,7 @@ fn judge(
     // A policy that fails in one way on many objects is one fault.
     let mut failed: BTreeMap<(&str, &str, String), (String, usize)> = BTreeMap::new();
     let mut findings = Vec::new();
-    for (item, (judgements, found)) in items.iter().zip(judgements) {
+    for (case, (judgements, found)) in cases.iter().zip(judgements) {
         findings.extend(found);
         for (judgement, cpu_time) in judgements {
             let name = judgement.policy.name();
@@ -370,7 +448,7 @@ fn judge(
             entry.cpu_time += cpu_time;
             entry.peak_memory = entry.peak_memory.max(judgement.cost.peak_memory);
             if let Err(reason) = judgement.verdicts {
-                let object = &item.projected.object.meta().object_ref;
+                let object = &case.item.projected.object.meta().object_ref;
                 failed
                     .entry((name, judgement.policy.digest(), reason.to_string()))
                     .or_insert_with(|| (object.to_string(), 0))

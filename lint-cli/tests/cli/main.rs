@@ -1,14 +1,22 @@
 //! Command lines, from the arguments to the exit code. Paths are relative to
 //! this package, where cargo runs its tests.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use headlint::{Output, Terminal};
 use insta::assert_snapshot;
 
+mod adopting;
 mod buffer;
+mod changes;
 mod config;
+mod fixing;
+mod formats;
+mod rendering;
+mod small;
 
 use buffer::Buffer;
 
@@ -138,7 +146,7 @@ fn policies_that_cannot_be_loaded_are_no_pass() {
 
 #[test]
 fn a_folder_without_manifests_is_told() {
-    assert_snapshot!(transcript(&[&["lint", "src"]]));
+    assert_snapshot!(transcript(&[&["lint", "src/report"]]));
 }
 
 #[test]
