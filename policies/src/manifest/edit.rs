@@ -121,7 +121,7 @@ fn parts(object: &Node, edit: &Step) -> Vec<Step> {
 
 /// Makes an edit in an object as JSON; none where the path doesn't suit it.
 fn change(object: &mut Json, path: &[Segment], edit: &Step) -> Option<()> {
-    let Some((last, before)) = path.split_last() else { return None };
+    let (last, before) = path.split_last()?;
     let mut parent = object;
     for segment in before {
         parent = match segment {
