@@ -41,7 +41,7 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Lint(LintArgs),
+    Lint(Box<LintArgs>),
     Explain(ExplainArgs),
     Rules(RulesArgs),
     Init(InitArgs),

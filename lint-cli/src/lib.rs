@@ -58,7 +58,7 @@ where
         }
     }
     let result = match args.command {
-        Command::Lint(args) => commands::lint::run(args, terminal),
+        Command::Lint(args) => commands::lint::run(*args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
         Command::Init(args) => commands::init::run(&args, terminal),

@@ -197,7 +197,7 @@ mod tests {
         let arguments = ["headlint", "lint"].iter().chain(arguments);
         let args = Args::try_parse_from(arguments).expect("the arguments are right");
         let Command::Lint(args) = args.command else { panic!("it is `lint`") };
-        LintPlan::resolve(args, Config::default(), &KNOWN)
+        LintPlan::resolve(*args, Config::default(), &KNOWN)
     }
 
     fn set(ids: &[&str]) -> BTreeSet<String> {
