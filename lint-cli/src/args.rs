@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use headlint_policies::finding::Severity;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// A macro, so that `concat!` takes it.
 macro_rules! exit_codes {
@@ -23,13 +25,28 @@ Exit codes:
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// When to use colours; `auto` also looks at NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Lint(LintArgs),
+    Lint(Box<LintArgs>),
     Explain(ExplainArgs),
     Rules(RulesArgs),
+    Init(InitArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Check manifests
@@ -42,31 +59,77 @@ pub(crate) enum Command {
 Examples:
   headlint lint                              all manifests below this directory
   headlint lint deploy/ extra.yaml
-  helm template ./chart | headlint lint -
-  kubectl kustomize overlays/prod | headlint lint --complete --namespace prod -
-  headlint lint --format json . > report.json
+  headlint lint --helm ./chart -f prod.yaml --set replicas=3
+  headlint lint --kustomize overlays/prod --complete --namespace prod
+  kubectl get svc,sts,deploy,endpointslices,netpol -A -o yaml | headlint lint -
+  headlint lint --base origin/main k8s/
+  headlint lint --format text --format sarif=out.sarif .
+  headlint lint --diff --unsafe-fixes k8s/
   headlint lint --skip rule-a,rule-b .
   headlint lint --policy my-rules.wasm .
 
 ", exit_codes!()))]
 pub(crate) struct LintArgs {
-    /// Files and directories; `-` is standard input
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Files and directories; `-` is standard input [default: this directory]
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// How to report
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
 
-    /// The least severity that makes the exit code 1
-    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
-    pub(crate) fail_on: FailOn,
+    /// What was there before: a directory, or a commit or branch of git
+    ///
+    /// Objects that differ are judged as changes, and objects that are gone as
+    /// deletions, as the API server would see them.
+    #[arg(long, value_name = "DIR|REF")]
+    pub(crate) base: Option<String>,
+
+    /// How to report: text, json, sarif, junit, github or gitlab; may be repeated
+    ///
+    /// `sarif=out.sarif` writes to a file. `github` are annotations of a workflow
+    /// run, `gitlab` is a code quality report.
+    #[arg(long, value_name = "FORMAT[=FILE]", default_value = "text", value_parser = output)]
+    pub(crate) format: Vec<OutputArg>,
+
+    /// Mend what can be mended safely: what an object means stays
+    ///
+    /// Only the bytes that an edit is about change; what is mended is judged
+    /// again, and stays only if the finding is gone and none is new. Standard
+    /// input goes to standard output. Templates of a chart are never edited.
+    #[arg(long)]
+    pub(crate) fix: bool,
+
+    /// With --fix or --diff: also make the edits that are guesses at what was meant
+    #[arg(long)]
+    pub(crate) unsafe_fixes: bool,
+
+    /// Show what --fix would change, and change nothing
+    #[arg(long)]
+    pub(crate) diff: bool,
+
+    /// The least severity that makes the exit code 1 [default: warning, or what
+    /// the configuration says]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    /// The configuration [default: the headlint.yaml in the folder of the input
+    /// or the nearest above it, within the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// Show hints in text too; JSON always has them
     ///
     /// Hints are findings of severity info. `--fail-on info` shows them as well.
     #[arg(long)]
     pub(crate) hints: bool,
+
+    /// Show only what is found, without counts, and no progress
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Tell on standard error which configuration counts, and what was skipped and why
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 
     /// Nothing exists beyond this input
     ///
@@ -95,6 +158,17 @@ pub(crate) struct LintArgs {
     #[command(flatten)]
     pub(crate) policies: PolicyArgs,
 
+    /// Leave out the findings of this baseline; only new ones count
+    ///
+    /// A finding is known by its rule, object and path: it may move to other
+    /// lines and other files.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Write all findings into a baseline, to be left out from now on
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub(crate) write_baseline: Option<PathBuf>,
+
     /// How many threads work [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -102,6 +176,47 @@ pub(crate) struct LintArgs {
     /// Print CPU time, calls and memory of each policy to standard error
     #[arg(long)]
     pub(crate) profile: bool,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct RenderArgs {
+    /// Lint what `helm template` makes of this chart; needs helm
+    #[arg(long, value_name = "CHART")]
+    pub(crate) helm: Option<String>,
+
+    /// A file of values for --helm; may be repeated
+    #[arg(short = 'f', long, value_name = "FILE", requires = "helm")]
+    pub(crate) values: Vec<PathBuf>,
+
+    /// A value for --helm, such as replicas=3; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "helm")]
+    pub(crate) set: Vec<String>,
+
+    /// Lint what `kubectl kustomize` makes of this directory; needs kubectl; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) kustomize: Vec<PathBuf>,
+}
+
+impl RenderArgs {
+    fn is_empty(&self) -> bool {
+        self.helm.is_none() && self.kustomize.is_empty()
+    }
+}
+
+impl LintArgs {
+    /// The paths, and what else is read.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        let here = (self.paths.is_empty() && self.render.is_empty()).then(|| ".".into());
+        let charts = self.render.helm.iter().map(PathBuf::from);
+        let folders = charts.chain(self.render.kustomize.iter().cloned()).chain(here);
+        self.paths.iter().cloned().chain(folders).collect()
+    }
+
+    /// The paths that are meant: where nothing is named, it is this directory.
+    pub(crate) fn take_paths(&mut self) -> Vec<PathBuf> {
+        let paths = std::mem::take(&mut self.paths);
+        if paths.is_empty() && self.render.is_empty() { vec![".".into()] } else { paths }
+    }
 }
 
 /// Print the documentation of a rule
@@ -128,10 +243,48 @@ Examples:
 pub(crate) struct RulesArgs {
     /// How to list them
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: ListFormat,
+
+    /// As a table in Markdown
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) markdown: bool,
 
     #[command(flatten)]
     pub(crate) policies: PolicyArgs,
+}
+
+/// Write a commented headlint.yaml
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headlint init
+  headlint init k8s/")]
+pub(crate) struct InitArgs {
+    /// The folder that it is written to; one that is there stays
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+/// Print the completions of a shell
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headlint completions bash > /etc/bash_completion.d/headlint
+  headlint completions zsh > ~/.zfunc/_headlint")]
+pub(crate) struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the manual pages, one for each command
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headlint man /usr/local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// The folder that they are written to
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -146,7 +299,7 @@ pub(crate) struct PolicyArgs {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum ListFormat {
     /// For people
     #[default]
     Text,
@@ -154,8 +307,45 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum FailOn {
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+    Sarif,
+    Junit,
+    Github,
+    Gitlab,
+}
+
+/// A format, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputArg {
+    pub(crate) format: Format,
+    /// Standard output, if none.
+    pub(crate) file: Option<PathBuf>,
+}
+
+fn output(text: &str) -> Result<OutputArg, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the name of a file belongs behind `=`".to_owned()),
+        Some((name, file)) => (name, Some(file.into())),
+        None => (text, None),
+    };
+    let format = Format::from_str(name, false).map_err(|_| {
+        let known: Vec<_> = Format::value_variants()
+            .iter()
+            .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        format!("there are the formats {}", known.join(", "))
+    })?;
+    Ok(OutputArg { format, file })
+}
+
+/// From which severity on findings make the exit code 1.
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FailOn {
     /// Only what can't work
     Error,
     /// Also what hurts a client in some situation

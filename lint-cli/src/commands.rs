@@ -1,5 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod rules;

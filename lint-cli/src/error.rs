@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use headlint_policies::config::Problem;
 use headlint_policies::engine::EngineError;
 
 /// What makes the exit code 2 before or after any manifest is judged.
@@ -18,6 +19,24 @@ pub(crate) enum Error {
     PolicyDir { path: PathBuf, source: io::Error },
     #[error("there is no *.wasm in the policy directory {}", path.display())]
     NoPolicy { path: PathBuf },
+    #[error("can't read the configuration {}: {source}", path.display())]
+    ReadConfig { path: PathBuf, source: io::Error },
+    #[error("{}:{problem}", path.display())]
+    Config { path: PathBuf, problem: Problem },
+    #[error("there is a {} already", path.display())]
+    ConfigExists { path: PathBuf },
+    #[error("the base {base} can't be read: {told}")]
+    Base { base: String, told: String },
+    #[error("there is no `{tool}` on this machine")]
+    NoTool { tool: &'static str },
+    #[error("`{command}` failed: {told}")]
+    Tool { command: String, told: String },
+    #[error("standard output can take one thing only")]
+    SeveralOutputs,
+    #[error("{} is no baseline: {reason}", path.display())]
+    Baseline { path: PathBuf, reason: String },
+    #[error("can't write {}: {source}", path.display())]
+    WriteFile { path: PathBuf, source: io::Error },
     #[error("can't start the built-in policies: {0}")]
     Engine(#[from] EngineError),
     #[error("can't start worker threads: {0}")]
@@ -39,6 +58,21 @@ impl Error {
             Self::PolicyDir { .. } => "give --policy-dir a directory that you may read".to_owned(),
             Self::NoPolicy { .. } => {
                 "build the policies into it, or leave --policy-dir out".to_owned()
+            }
+            Self::ReadConfig { .. } => "give --config a file that you may read".to_owned(),
+            Self::Config { .. } => "`headlint init` writes one with all keys".to_owned(),
+            Self::ConfigExists { .. } => "change that one, or move it away".to_owned(),
+            Self::Base { .. } => "give --base a folder of manifests, or a commit".to_owned(),
+            Self::NoTool { tool } => {
+                format!("install {tool}, or pipe its output into `headlint lint -`")
+            }
+            Self::Tool { .. } => "call it by itself, and mend what it complains of".to_owned(),
+            Self::SeveralOutputs => {
+                "name files for all formats but one: --format sarif=out.sarif".to_owned()
+            }
+            Self::Baseline { .. } => "`headlint lint --write-baseline FILE` writes one".to_owned(),
+            Self::WriteFile { .. } => {
+                "check that you may write there, and that it has room".to_owned()
             }
             Self::Engine(_) => {
                 "give it more memory (`ulimit -v`), or install headlint again".to_owned()
@@ -63,6 +97,21 @@ mod tests {
             Error::UnknownRule { rule: "x".to_owned(), nearest: None },
             Error::PolicyDir { path: "policies".into(), source: denied() },
             Error::NoPolicy { path: "policies".into() },
+            Error::ReadConfig { path: "headlint.yaml".into(), source: denied() },
+            Error::Config {
+                path: "headlint.yaml".into(),
+                problem: Problem { line: 3, column: 1, message: "there is no key `x`".to_owned() },
+            },
+            Error::ConfigExists { path: "headlint.yaml".into() },
+            Error::Base { base: "old".to_owned(), told: "not UTF-16".to_owned() },
+            Error::NoTool { tool: "helm" },
+            Error::Tool { command: "helm template x".to_owned(), told: "no chart".to_owned() },
+            Error::SeveralOutputs,
+            Error::Baseline {
+                path: "known.json".into(),
+                reason: "key must be a string".to_owned(),
+            },
+            Error::WriteFile { path: "headlint.yaml".into(), source: denied() },
             Error::Engine(EngineError::NoPolicies),
             Error::Threads(threads),
             Error::Write(denied()),

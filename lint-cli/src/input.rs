@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use headlint_policies::finding::InputError;
 use headlint_policies::manifest::{MAX_SOURCE_BYTES, Source, too_large};
 use ignore::WalkBuilder;
+use ignore::gitignore::Gitignore;
 
 /// Extensions of the files that are taken from folders.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -25,8 +27,9 @@ pub(crate) enum Input {
 
 /// All files that the paths stand for, sorted, each file once, whatever links
 /// lead to it. A file that is named is taken whatever its extension; folders
-/// are walked as users of `.gitignore` expect, in a repository or not.
-pub(crate) fn collect(paths: &[PathBuf]) -> Vec<Input> {
+/// are walked as users of `.gitignore` expect, in a repository or not, and
+/// without what is excluded.
+pub(crate) fn collect(paths: &[PathBuf], excluded: &Gitignore) -> Vec<Input> {
     let mut inputs = BTreeSet::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -34,7 +37,7 @@ pub(crate) fn collect(paths: &[PathBuf]) -> Vec<Input> {
             continue;
         }
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => walk(path, &mut inputs),
+            Ok(metadata) if metadata.is_dir() => walk(path, excluded, &mut inputs),
             Ok(_) => {
                 inputs.insert(Input::File(path.clone()));
             }
@@ -54,11 +57,34 @@ pub(crate) fn collect(paths: &[PathBuf]) -> Vec<Input> {
         .collect()
 }
 
+/// Whether a file is taken from a folder, by its name.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        EXTENSIONS.iter().any(|wanted| extension.eq_ignore_ascii_case(wanted))
+    })
+}
+
 /// Adds the manifests below a folder. Hidden files, what `.gitignore` and
 /// `.ignore` name, and all that isn't a regular file are left out; links are
 /// followed to files but not to folders, so that no loop can arise.
-fn walk(folder: &Path, inputs: &mut BTreeSet<Input>) {
-    for entry in WalkBuilder::new(folder).require_git(false).build() {
+fn walk(folder: &Path, excluded: &Gitignore, inputs: &mut BTreeSet<Input>) {
+    let mut walk = WalkBuilder::new(folder);
+    walk.require_git(false);
+    if !excluded.is_empty()
+        && let Ok(absolute) = folder.canonicalize()
+    {
+        let (excluded, folder) = (excluded.clone(), folder.to_owned());
+        walk.filter_entry(move |entry| {
+            let below = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
+            let path = absolute.join(below);
+            let is_folder = entry.file_type().is_some_and(|it| it.is_dir());
+            // The folder itself was named.
+            below.as_os_str().is_empty()
+                || !path.starts_with(excluded.path())
+                || !excluded.matched(&path, is_folder).is_ignore()
+        });
+    }
+    for entry in walk.build() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -67,11 +93,8 @@ fn walk(folder: &Path, inputs: &mut BTreeSet<Input>) {
             }
         };
         let path = entry.path();
-        let wanted = path.extension().is_some_and(|extension| {
-            EXTENSIONS.iter().any(|wanted| extension.eq_ignore_ascii_case(wanted))
-        });
         // Follows links: a mounted ConfigMap is a folder of links to files.
-        if wanted && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        if is_manifest(path) && fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
             inputs.insert(Input::File(path.to_owned()));
         }
     }
@@ -100,6 +123,26 @@ pub(crate) fn read(input: &Input) -> Result<Source, InputError> {
             Source::new(path.display().to_string(), bytes)
         }
     }
+}
+
+/// A byte order mark of UTF-8, which a [`Source`] doesn't have in its text.
+const MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+/// Whether what a source was read from is still just that text, in UTF-8: then
+/// it can be written anew without any other byte being touched.
+pub(crate) fn is_as_read(name: &str, sources: &[Arc<Source>]) -> bool {
+    let Some(source) = sources.iter().find(|source| source.name == name) else { return false };
+    let text = source.text.as_bytes();
+    match name {
+        "-" => !source.text.contains(char::REPLACEMENT_CHARACTER),
+        name => fs::read(name).is_ok_and(|is| is.strip_prefix(MARK).unwrap_or(&is) == text),
+    }
+}
+
+/// The bytes of a text that takes the place of a source.
+pub(crate) fn bytes(source: &Source, text: &str) -> Vec<u8> {
+    let marked = fs::read(&source.name).is_ok_and(|bytes| bytes.starts_with(MARK));
+    [if marked { MARK } else { &[] }, text.as_bytes()].concat()
 }
 
 /// Reads to the end, or one byte beyond the limit: a device or a pipe tells no
@@ -152,7 +195,7 @@ mod tests {
 
     fn found(folder: &Path, paths: &[&str]) -> Vec<String> {
         let paths: Vec<PathBuf> = paths.iter().map(|path| folder.join(path)).collect();
-        collect(&paths)
+        collect(&paths, &Gitignore::empty())
             .into_iter()
             .map(|input| match input {
                 Input::File(path) => path.strip_prefix(folder).unwrap().display().to_string(),
@@ -210,7 +253,7 @@ mod tests {
     #[test]
     fn standard_input_is_read_once() {
         let paths = [PathBuf::from("-"), PathBuf::from("-")];
-        assert_eq!(collect(&paths), [Input::Stdin]);
+        assert_eq!(collect(&paths, &Gitignore::empty()), [Input::Stdin]);
     }
 
     #[cfg(unix)]

@@ -2,8 +2,9 @@
 //! and reports what is wrong with the headless Services in them.
 //!
 //! ```text
-//! args (as typed) ─▶ plan (as resolved) ─▶ commands ─▶ report: text | json
-//!                                             │
+//! args (as typed) ─▶ plan (as resolved) ─▶ commands ─▶ report: text | json | …
+//!    headlint.yaml ────▶                      │    │
+//!                                             │    └▶ fix ─▶ files, or a diff
 //!                         input ─▶ headlint_policies::lint
 //! ```
 //!
@@ -13,12 +14,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod base;
+mod baseline;
 mod commands;
+pub mod config;
 mod error;
 mod exit;
+mod fix;
 mod input;
 mod plan;
 mod progress;
+mod render;
+mod replace;
 pub mod report;
 mod terminal;
 
@@ -27,7 +34,7 @@ use std::io;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Color, Command};
 use crate::error::Error;
 pub use crate::exit::Exit;
 pub use crate::terminal::{Output, Terminal};
@@ -45,10 +52,18 @@ where
         Ok(args) => args,
         Err(answer) => return usage(&answer, terminal),
     };
+    if args.color != Color::Auto {
+        for output in [&mut terminal.stdout, &mut terminal.stderr] {
+            output.color = args.color == Color::Always;
+        }
+    }
     let result = match args.command {
-        Command::Lint(args) => commands::lint::run(args, terminal),
+        Command::Lint(args) => commands::lint::run(*args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
+        Command::Init(args) => commands::init::run(&args, terminal),
+        Command::Completions(args) => commands::generate::completions(&args, terminal),
+        Command::Man(args) => commands::generate::man(&args, terminal),
     };
     result.unwrap_or_else(|error| {
         report::text::failure(&error, &mut terminal.stderr);

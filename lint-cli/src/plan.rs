@@ -4,45 +4,107 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use headlint_policies::config::{nearest, today};
 use headlint_policies::engine::{self, Engine, Limits, RuleInfo};
 use headlint_policies::evaluate::RuleFilter;
-use headlint_policies::finding::{Fault, Severity};
+use headlint_policies::finding::{Fault, Safety, Severity};
 use headlint_policies::lint::Options;
 
-use crate::args::{Format, LintArgs, PolicyArgs};
+use ignore::gitignore::Gitignore;
+
+use crate::args::{Format, LintArgs, OutputArg, PolicyArgs, RenderArgs};
+use crate::config::Config;
 use crate::error::Error;
+
+/// What is mended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fixing {
+    pub(crate) safety: Safety,
+    /// Nothing is written.
+    pub(crate) only_shown: bool,
+}
 
 /// A run of `headlint lint`.
 #[derive(Debug)]
 pub(crate) struct LintPlan {
     pub(crate) paths: Vec<PathBuf>,
+    pub(crate) render: RenderArgs,
+    /// What was there before.
+    pub(crate) base: Option<String>,
+    /// What is left out of folders.
+    pub(crate) excluded: Gitignore,
     pub(crate) options: Options,
-    pub(crate) format: Format,
+    pub(crate) outputs: Vec<OutputArg>,
+    /// Standard output is for what was mended of standard input.
+    pub(crate) text_to_stderr: bool,
+    pub(crate) fix: Option<Fixing>,
     pub(crate) fail_on: Severity,
+    pub(crate) baseline: Option<PathBuf>,
+    pub(crate) write_baseline: Option<PathBuf>,
     /// Text shows hints.
     pub(crate) hints: bool,
+    /// Text has no counts.
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+    /// The configuration, as it is shown.
+    pub(crate) config: Option<PathBuf>,
     pub(crate) profile: bool,
 }
 
 impl LintPlan {
     /// # Errors
     /// A rule that isn't among `known`.
-    pub(crate) fn resolve(args: LintArgs, known: &[&str]) -> Result<Self, Error> {
+    pub(crate) fn resolve(
+        mut args: LintArgs,
+        config: Config,
+        known: &[&str],
+    ) -> Result<Self, Error> {
+        let paths = args.take_paths();
         let only = rules(args.only, known)?;
-        let skip = rules(args.skip, known)?;
-        let enable = rules(args.enable, known)?;
-        let fail_on = args.fail_on.into();
+        let mut skip = rules(args.skip, known)?;
+        let mut enable = rules(args.enable, known)?;
+        // What is typed goes before what is written.
+        let off = config.off().filter(|rule| !only.contains(*rule) && !enable.contains(*rule));
+        skip.extend(off.cloned());
+        enable.extend(config.enabled_rules.iter().cloned());
+        let is_rewritten =
+            args.fix && !args.diff && paths.iter().any(|path| path.as_os_str() == "-");
+        let shown: Vec<_> = args.format.iter().filter(|it| it.file.is_none()).collect();
+        if shown.len() > 1 || is_rewritten && shown.iter().any(|it| it.format != Format::Text) {
+            return Err(Error::SeveralOutputs);
+        }
+        let whole = config.covers(&paths);
+        let fail_on = args.fail_on.or(config.fail_on).unwrap_or_default().into();
         Ok(Self {
-            paths: args.paths,
+            baseline: args.baseline,
+            write_baseline: args.write_baseline,
             options: Options {
                 complete: args.complete,
                 default_namespace: args.namespace,
                 rules: RuleFilter { only, skip, enable },
+                severities: config.severities(),
+                cluster: config.cluster,
+                exemptions: config.exemptions,
+                today: today(),
+                whole,
+                base: Vec::new(),
             },
-            format: args.format,
+            paths,
+            render: args.render,
+            base: args.base,
+            excluded: config.excluded,
+            text_to_stderr: is_rewritten,
+            outputs: args.format,
+            fix: (args.fix || args.diff).then_some(Fixing {
+                safety: if args.unsafe_fixes { Safety::Proposed } else { Safety::Safe },
+                only_shown: args.diff,
+            }),
             fail_on,
             // An exit code 1 without anything shown would be a riddle.
             hints: args.hints || fail_on == Severity::Info,
+            quiet: args.quiet,
+            verbose: args.verbose,
+            config: config.file,
             profile: args.profile,
         })
     }
@@ -57,14 +119,7 @@ fn rules(ids: Vec<String>, known: &[&str]) -> Result<BTreeSet<String>, Error> {
 }
 
 fn unknown(rule: &str, known: &[&str]) -> Error {
-    // What clap takes for similar.
-    const SIMILAR: f64 = 0.7;
-    let nearest = known
-        .iter()
-        .map(|id| (strsim::jaro(rule, id), *id))
-        .filter(|(similarity, _)| *similarity > SIMILAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, id)| id.to_owned());
+    let nearest = nearest(rule, known.iter().copied()).map(str::to_owned);
     Error::UnknownRule { rule: rule.to_owned(), nearest }
 }
 
@@ -142,7 +197,7 @@ mod tests {
         let arguments = ["headlint", "lint"].iter().chain(arguments);
         let args = Args::try_parse_from(arguments).expect("the arguments are right");
         let Command::Lint(args) = args.command else { panic!("it is `lint`") };
-        LintPlan::resolve(args, &KNOWN)
+        LintPlan::resolve(*args, Config::default(), &KNOWN)
     }
 
     fn set(ids: &[&str]) -> BTreeSet<String> {

@@ -34,7 +34,9 @@ impl Output {
         Self {
             width: stream.is_terminal().then_some(width),
             color: color != ColorChoice::Never,
-            to: Box::new(AutoStream::new(stream, color)),
+            // Nothing is written that wasn't made for it; a file that was mended
+            // may have anything in it.
+            to: Box::new(AutoStream::always(stream)),
         }
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use headlint::Exit;
 use headlint::report::{json, text};
 use headlint_policies::finding::{
-    Edit, EditOp, Fault, Finding, InputError, Location, ObjectRef, Related, Report, SCHEMA, Safety,
-    Severity, Skipped, Summary,
+    Edit, EditOp, Fault, Finding, Fingerprint, InputError, Location, ObjectRef, Related, Report,
+    SCHEMA, Safety, Severity, Skipped, Summary,
 };
 use insta::assert_snapshot;
 
@@ -87,6 +87,12 @@ impl Sample {
             object: object("StatefulSet", "db"),
             related: Vec::new(),
             edits: Vec::new(),
+            fingerprint: Fingerprint::new(
+                "statefulset-service-missing",
+                &object("StatefulSet", "db"),
+                part,
+                "",
+            ),
         };
         let summary = &mut self.report.summary;
         *match severity {
@@ -184,6 +190,7 @@ fn full() -> Sample {
         .input_error("gone.yaml", None, "no such file")
         .fault()
         .skipped(1);
+    sample.report.summary.baseline = 1;
     let edits = [
         (EditOp::Set, Some("db".into()), Safety::Proposed),
         (EditOp::Add, Some(serde_json::json!({ "port": 80 })), Safety::Safe),

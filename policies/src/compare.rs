@@ -59,7 +59,7 @@ const MERGE_KEYS: &[(&str, &str)] = &[
 ];
 
 /// A path that an entry keeps when others are added or removed before it.
-fn steady(path: &Path, root: &Node) -> String {
+pub(crate) fn steady(path: &Path, root: &Node) -> String {
     let mut steady = Path::default();
     let mut node = Some(root);
     let mut list = "";

@@ -3,14 +3,20 @@
 //! What is wrong with a file is told with its line and column, and with the
 //! right name that comes nearest to a wrong one.
 
+mod cluster;
 mod exemption;
+mod keyed;
+mod settings;
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_yaml::{DefaultMessageFormatter, DuplicateKeyPolicy, Error, MessageFormatter as _};
 
-pub use self::exemption::{Exemption, Exemptions, Labels, WrittenExemption};
+pub use self::cluster::Cluster;
+pub use self::exemption::{Exemption, Exemptions, Labels, WrittenExemption, today};
+pub use self::keyed::Keyed;
+pub use self::settings::{WrittenPolicies, WrittenPolicy, configure};
 pub use serde_yaml::{Location, Spanned};
 
 /// What is wrong, and where.
@@ -43,8 +49,13 @@ impl fmt::Display for Problem {
 /// Reads one YAML document. An empty one is the default.
 ///
 /// # Errors
-/// The first thing that isn't as `T` wants it.
-pub fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, Problem> {
+/// The first thing that isn't as `T` wants it, or isn't UTF-8.
+pub fn read<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = good.lines().count().max(1);
+        Problem { line: line as u64, column: 1, message: "it isn't UTF-8".to_owned() }
+    })?;
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,

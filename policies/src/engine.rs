@@ -33,8 +33,8 @@ use wasmtime::{
 pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, Subject, Timing, Verdict,
-    Version,
+    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, SettingsError, Subject,
+    Timing, Verdict, Version,
 };
 use self::ticker::Ticker;
 use self::v1::State;
@@ -195,6 +195,18 @@ impl Engine {
         self.policies.push(policy);
         self.policies.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(())
+    }
+
+    /// Gives the policy of that name its settings, as JSON, if it accepts them.
+    ///
+    /// # Errors
+    /// When it refuses them. It goes on with what it had.
+    ///
+    /// # Panics
+    /// When there is no such policy.
+    pub fn set_settings(&mut self, policy: &str, settings: &str) -> Result<(), SettingsError> {
+        let found = self.policies.iter_mut().find(|one| one.name() == policy);
+        found.expect("the policy is one of the engine's").set_settings(settings)
     }
 
     /// The policies, ordered by name.

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::k8s;
 
@@ -147,6 +148,44 @@ pub struct Edit {
     pub safety: Safety,
 }
 
+/// What makes findings of two runs the same defect, wherever it stands: rule,
+/// object and path, without lines and names of files. 32 hexadecimal digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// `path` and `detail` are to stay when others are added or removed before
+    /// them. The version of the object's API doesn't count.
+    #[must_use]
+    pub fn new(rule: &str, object: &ObjectRef, path: &str, detail: &str) -> Self {
+        let (group, kind, namespace, name) = object.identity();
+        Self::of(&[rule, group, kind, namespace, name, path, detail])
+    }
+
+    /// The same, of one that comes after so many others that are the same.
+    #[must_use]
+    pub fn after(&self, others: usize) -> Self {
+        Self::of(&[&self.0, &others.to_string()])
+    }
+
+    fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        Self(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// One defect at one place of one object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
@@ -175,6 +214,8 @@ pub struct Finding {
     /// Changes that would mend it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Edit>,
+    /// Unique in a report.
+    pub fingerprint: Fingerprint,
 }
 
 /// Input that could not be read.
@@ -229,6 +270,13 @@ pub struct Summary {
     pub warnings: usize,
     /// Findings of severity info.
     pub hints: usize,
+    /// Findings that a baseline has, and that aren't counted otherwise.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub baseline: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// All that a run says.

@@ -20,6 +20,7 @@ pub mod config;
 pub mod engine;
 pub mod evaluate;
 pub mod finding;
+pub mod fix;
 pub mod inventory;
 pub mod k8s;
 pub mod lint;

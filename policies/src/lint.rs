@@ -1,21 +1,30 @@
 //! The linter's door: files in, a report out.
 
+mod base;
+mod comments;
 mod environments;
 mod locate;
 mod patches;
+mod unused;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use nix::time::{ClockId, clock_gettime};
 use rayon::prelude::*;
 
+use self::base::Base;
+use self::comments::Comments;
 use self::environments::Environments;
-use crate::engine::{self, Engine, Subject};
+use crate::config::Exemptions;
+use crate::engine::{self, Engine, Origin, Subject, Version};
 use crate::evaluate::{Judgement, Question, RuleFilter};
-use crate::finding::{Fault, Finding, InputError, Report, SCHEMA, Severity, Skipped, Summary};
+use crate::finding::{
+    Fault, Finding, Fingerprint, InputError, Report, SCHEMA, Severity, Skipped, Summary,
+};
 use crate::inventory::{Inventory, Knowledge, Snapshot};
 use crate::manifest::{self, Document, Piece, Source};
 use crate::model::{ClusterProfile, Object, Projected, project};
@@ -30,6 +39,49 @@ pub struct Options {
     pub default_namespace: String,
     /// Which rules count.
     pub rules: RuleFilter,
+    /// How bad findings of single rules are, whatever their policy says.
+    pub severities: BTreeMap<String, Severity>,
+    /// Facts of the cluster.
+    pub cluster: ClusterProfile,
+    /// Findings that somebody has decided to live with.
+    pub exemptions: Arc<Exemptions>,
+    /// The current day, by which exemptions expire.
+    pub today: Date,
+    /// Whether the input is all that exemptions are about, so that one that
+    /// covers nothing may be called so.
+    pub whole: bool,
+    /// What was there before. If there is any, objects are judged as changes of
+    /// it, and what is gone as a deletion.
+    pub base: Vec<Arc<Source>>,
+}
+
+impl Default for Options {
+    /// Nothing is known of what lies beyond the input, and no exemption expires.
+    fn default() -> Self {
+        Self {
+            complete: false,
+            default_namespace: "default".to_owned(),
+            rules: RuleFilter::default(),
+            severities: BTreeMap::new(),
+            cluster: ClusterProfile::default(),
+            exemptions: Arc::default(),
+            today: Date::ZERO,
+            whole: true,
+            base: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// How bad a finding is after all; none where it doesn't count.
+    fn severity(&self, rule: &str, usual: Severity, subject: &Subject) -> Option<Severity> {
+        if subject.projected().ignored.iter().any(|ignored| ignored == rule)
+            || self.exemptions.covering(rule, subject, self.today).is_some()
+        {
+            return None;
+        }
+        Some(self.severities.get(rule).copied().unwrap_or(usual))
+    }
 }
 
 /// What a policy took in a run.
@@ -73,6 +125,44 @@ impl Item {
     }
 }
 
+/// An object under review.
+#[derive(Clone, Copy)]
+struct Case<'i> {
+    item: &'i Item,
+    /// The version before it.
+    before: Option<&'i Item>,
+    /// It is there no longer.
+    is_gone: bool,
+}
+
+impl<'i> Case<'i> {
+    fn there(item: &'i Item, before: Option<&'i Item>) -> Self {
+        Self { item, before, is_gone: false }
+    }
+
+    fn gone(item: &'i Item) -> Self {
+        Self { item, before: None, is_gone: true }
+    }
+
+    fn subject(self) -> Subject {
+        let is_changed = self.before.is_some();
+        let version = |item: &Item| {
+            let (document, projected) = (item.document.clone(), Arc::clone(&item.projected));
+            let json = move || {
+                let json = document.tree().to_json();
+                if is_changed { base::applied(json, &projected.object) } else { json }
+            };
+            Version::new(Arc::clone(&item.projected), Box::new(json))
+        };
+        let new = version(self.item);
+        match self.before.map(version) {
+            _ if self.is_gone => Subject::deleted(new, Origin::Lint),
+            Some(old) => Subject::updated(new, old, Origin::Lint),
+            None => Subject::created(new, Origin::Lint),
+        }
+    }
+}
+
 /// What one piece of a file holds.
 #[derive(Default)]
 struct Part {
@@ -97,14 +187,19 @@ fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
     for manifest in loaded.manifests {
         match project(&manifest.root, &options.default_namespace) {
             Ok(projected) => {
-                let mut findings = raw::judge(&manifest, &projected, &options.rules);
-                findings.retain(|finding| !projected.ignored.contains(&finding.rule));
-                part.findings.extend(findings);
-                part.items.push(Item {
-                    document: manifest.document,
-                    projected: Arc::new(projected),
-                    is_patch: false,
-                });
+                let findings = raw::judge(&manifest, &projected, &options.rules);
+                let projected = Arc::new(projected);
+                if !findings.is_empty() {
+                    let root = manifest.root;
+                    let json = Box::new(move || root.to_json());
+                    let subject = Subject::from_file(Arc::clone(&projected), json);
+                    part.findings.extend(findings.into_iter().filter_map(|mut finding| {
+                        finding.severity =
+                            options.severity(&finding.rule, finding.severity, &subject)?;
+                        Some(finding)
+                    }));
+                }
+                part.items.push(Item { document: manifest.document, projected, is_patch: false });
             }
             Err(error) => {
                 let at = error.path.resolve(&manifest.root).highlight();
@@ -160,6 +255,9 @@ pub fn lint(
     skipped.extend(patches.iter().map(skipped_patch));
     let mut items = items;
     summary.objects = items.len();
+    let (mut base, wrong) = Base::read(&options.base, options);
+    errors.extend(wrong);
+    base.keep(&mut items);
 
     let knowledge = Knowledge {
         complete: options.complete,
@@ -168,7 +266,7 @@ pub fn lint(
         unwatched: Vec::new(),
         kinds: Vec::new(),
         namespaces: Vec::new(),
-        profile: ClusterProfile::default(),
+        profile: options.cluster.clone(),
     };
     let whole = items.iter().filter(|item| !item.is_patch);
     let snapshot = Snapshot::build(whole.map(|item| Arc::clone(&item.projected)), knowledge);
@@ -178,9 +276,19 @@ pub fn lint(
             Arc::make_mut(&mut item.projected).object = object;
         }
     }
-    let judged = judge(engine, &items, snapshot, options, progress);
+    base.situate(&snapshot);
+    let gone = base.gone(&items).map(Case::gone);
+    let cases: Vec<_> =
+        items.iter().map(|item| Case::there(item, base.before(item))).chain(gone).collect();
+    let judged = judge(engine, &cases, snapshot, options, progress);
     findings.extend(judged.findings);
+    let mut comments = Comments::of(&sources);
+    findings.retain(|finding| !comments.cover(finding));
+    findings.extend(unused::findings(engine, &items, &comments, options));
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    tell_apart(&mut findings);
+    sources.extend(options.exemptions.source().map(Arc::clone));
+    sources.extend(options.base.iter().map(Arc::clone));
     for finding in &findings {
         match finding.severity {
             Severity::Error => summary.errors += 1,
@@ -193,6 +301,18 @@ pub fn lint(
     let report =
         Report { schema: SCHEMA, findings, errors, faults: judged.faults, skipped, summary };
     Lint { report, sources, profile: judged.profile }
+}
+
+/// Makes fingerprints unique: one object may stand in several files.
+fn tell_apart(findings: &mut [Finding]) {
+    let mut seen: HashMap<Fingerprint, usize> = HashMap::with_capacity(findings.len());
+    for finding in findings {
+        let others = seen.entry(finding.fingerprint.clone()).or_default();
+        if *others > 0 {
+            finding.fingerprint = finding.fingerprint.after(*others);
+        }
+        *others += 1;
+    }
 }
 
 fn mark_patches(items: &mut [Item]) {
@@ -259,7 +379,7 @@ type Timed<'e> = (Judgement<'e>, Duration);
 
 fn judge(
     engine: &Engine,
-    items: &[Item],
+    cases: &[Case<'_>],
     snapshot: Snapshot,
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
@@ -267,14 +387,14 @@ fn judge(
     let patience: BTreeMap<&str, Patience> =
         engine.policies().iter().map(|policy| (policy.name(), Patience::default())).collect();
     let done = AtomicUsize::new(0);
-    let whole = items.iter().filter(|item| !item.is_patch);
+    let there = cases.iter().filter(|case| !case.is_gone).map(|case| case.item);
+    let whole = there.filter(|item| !item.is_patch);
     let environments = Environments::new(whole, snapshot);
-    let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = items
+    let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = cases
         .par_iter()
-        .map(|item| {
-            let document = item.document.clone();
-            let json = Box::new(move || document.tree().to_json());
-            let subject = Arc::new(Subject::from_file(Arc::clone(&item.projected), json));
+        .map(|case| {
+            let item = case.item;
+            let subject = Arc::new(case.subject());
             let environment = environments.of(item);
             let question = Question::new(&options.rules, &subject, &environment.inventory);
             let policies = question.policies(engine).into_iter();
@@ -290,9 +410,14 @@ fn judge(
             for (judgement, _) in &mut judgements {
                 match &mut judgement.verdicts {
                     Ok(list) => {
-                        let ignored = &item.projected.ignored;
-                        let heard = list.drain(..).filter(|one| !ignored.contains(&one.rule));
-                        verdicts.extend(heard.map(|verdict| (judgement.policy.name(), verdict)));
+                        for mut verdict in list.drain(..) {
+                            let severity =
+                                options.severity(&verdict.rule, verdict.severity, &subject);
+                            if let Some(severity) = severity {
+                                verdict.severity = severity;
+                                verdicts.push((judgement.policy.name(), verdict));
+                            }
+                        }
                     }
                     Err(reason) if reason.is_deadline() => {
                         patience[judgement.policy.name()].deadlines.fetch_add(1, Ordering::Relaxed);
@@ -301,7 +426,7 @@ fn judge(
                 }
             }
             let findings = environment.places.findings(&item.document, &item.projected, verdicts);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, items.len());
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, cases.len());
             (judgements, findings)
         })
         .collect();
@@ -310,7 +435,7 @@ fn judge(
     // A policy that fails in one way on many objects is one fault.
     let mut failed: BTreeMap<(&str, &str, String), (String, usize)> = BTreeMap::new();
     let mut findings = Vec::new();
-    for (item, (judgements, found)) in items.iter().zip(judgements) {
+    for (case, (judgements, found)) in cases.iter().zip(judgements) {
         findings.extend(found);
         for (judgement, cpu_time) in judgements {
             let name = judgement.policy.name();
@@ -324,7 +449,7 @@ fn judge(
             entry.cpu_time += cpu_time;
             entry.peak_memory = entry.peak_memory.max(judgement.cost.peak_memory);
             if let Err(reason) = judgement.verdicts {
-                let object = &item.projected.object.meta().object_ref;
+                let object = &case.item.projected.object.meta().object_ref;
                 failed
                     .entry((name, judgement.policy.digest(), reason.to_string()))
                     .or_insert_with(|| (object.to_string(), 0))

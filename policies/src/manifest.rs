@@ -13,9 +13,11 @@
 //! - `object`: Kubernetes objects out of documents, lists taken apart;
 //!   `classify`: which documents are objects; `origin`: reading them again.
 //! - `problem`, `template`: why a text could not be read, in plain words.
+//! - `edit`: edits of an object as changes of its text.
 //! - [`locate()`]: from a part of a string back to the text.
 
 mod classify;
+mod edit;
 mod json;
 mod locate;
 mod node;
@@ -30,6 +32,7 @@ mod yaml;
 
 use std::sync::Arc;
 
+pub use self::edit::Splice;
 pub use self::locate::locate;
 pub use self::node::{Entry, Node, Span, Style, Value};
 use self::origin::Format;

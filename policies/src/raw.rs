@@ -5,14 +5,16 @@
 //! A rule is one source file, one page of documentation, and one folder in
 //! `policies/cases`, as in a policy.
 
+mod exemption_covers_nothing;
 mod yaml_duplicate_key;
 mod yaml_number_port_surprise;
 
 use std::sync::OnceLock;
 
+use crate::compare::steady;
 use crate::engine::{Action, Operation, RuleInfo};
 use crate::evaluate::RuleFilter;
-use crate::finding::{Edit, Finding, Related, Severity};
+use crate::finding::{Edit, Finding, Fingerprint, Related, Severity};
 use crate::k8s::{self, Kind};
 use crate::manifest::{Manifest, Span};
 use crate::model::Projected;
@@ -31,7 +33,8 @@ struct Rule {
     check: fn(&Judged<'_>) -> Vec<Defect>,
 }
 
-const RULES: [Rule; 2] = [yaml_duplicate_key::RULE, yaml_number_port_surprise::RULE];
+const RULES: [Rule; 3] =
+    [exemption_covers_nothing::RULE, yaml_duplicate_key::RULE, yaml_number_port_surprise::RULE];
 
 /// An object of a kind that the model knows, beside its text.
 struct Judged<'m> {
@@ -75,6 +78,11 @@ pub fn rules() -> &'static [RuleInfo] {
     })
 }
 
+/// The rule about exemptions, which are looked at when all else has been judged.
+pub(crate) fn unused_exemption() -> &'static RuleInfo {
+    &rules()[0]
+}
+
 /// Judges one object by its text. What a controller wrote, and kinds that the
 /// model doesn't know, are never judged.
 pub(crate) fn judge(
@@ -100,7 +108,9 @@ fn finding(rule: &RuleInfo, judged: &Judged<'_>, defect: Defect) -> Finding {
     let source = judged.manifest.document.source();
     let object = &judged.projected.meta().object_ref;
     let path = defect.path.to_string();
+    let steady = steady(&defect.path, &judged.manifest.root);
     Finding {
+        fingerprint: Fingerprint::new(&rule.id, object, &steady, ""),
         rule: rule.id.clone(),
         policy: POLICY.to_owned(),
         severity: defect.severity,

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use headlint_policies::engine::{Engine, Limits};
-use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::finding::{Finding, Report, Severity};
 use headlint_policies::lint::{Lint, Options, lint};
 use headlint_policies::manifest::Source;
@@ -135,11 +134,7 @@ fn apply(options: &mut Options, args: &str, path: &Path) {
 /// How the linter runs when nothing is said.
 #[must_use]
 pub fn defaults() -> Options {
-    Options {
-        complete: false,
-        default_namespace: "default".to_owned(),
-        rules: RuleFilter::default(),
-    }
+    Options { complete: false, default_namespace: "default".to_owned(), ..Options::default() }
 }
 
 /// The engine with the built-in policies, made once.

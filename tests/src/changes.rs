@@ -6,7 +6,7 @@ use std::sync::Arc;
 use headlint_policies::engine::{Operation, Origin, Subject, Verdict, Version};
 use headlint_policies::evaluate::evaluate;
 use headlint_policies::finding::{
-    Fault, Finding, InputError, ObjectRef, Related, Report, SCHEMA, Summary,
+    Fault, Finding, Fingerprint, InputError, ObjectRef, Related, Report, SCHEMA, Summary,
 };
 use headlint_policies::inventory::{Inventory, Knowledge, Snapshot};
 use headlint_policies::lint::Options;
@@ -136,6 +136,7 @@ fn version((projected, json): Item) -> Version {
 
 fn finding(verdict: Verdict, policy: &str, object: &ObjectRef) -> Finding {
     Finding {
+        fingerprint: Fingerprint::new(&verdict.rule, object, &verdict.path.to_string(), ""),
         rule: verdict.rule,
         policy: policy.to_owned(),
         severity: verdict.severity,

@@ -91,7 +91,7 @@ impl Survey {
 
 impl fmt::Display for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { files, documents, objects, errors, warnings, hints } = self.summary;
+        let Summary { files, documents, objects, errors, warnings, hints, .. } = self.summary;
         writeln!(f, "{files} files, {documents} documents, {objects} objects")?;
         writeln!(f, "{errors} errors, {warnings} warnings, {hints} hints")?;
         for ((rule, severity), count) in &self.findings {

@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use headlint_policies::engine::{Engine, Limits};
-use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::lint::{Options, lint};
 use headlint_policies::manifest::{
     Loaded, Node, Source, Span, Value, load, load_by_libyaml, locate,
@@ -106,11 +105,8 @@ fn stand(source: &Source, spans: Vec<Span>) {
 fn lints(source: Arc<Source>) {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     let engine = ENGINE.get_or_init(|| Engine::new(Limits::default(), 1, None).expect("an engine"));
-    let options = Options {
-        complete: false,
-        default_namespace: "default".to_owned(),
-        rules: RuleFilter::default(),
-    };
+    let options =
+        Options { complete: false, default_namespace: "default".to_owned(), ..Options::default() };
     let text = Arc::clone(&source);
     let report = lint(engine, vec![Ok(source)], &options, &|_, _| {}).report;
     for finding in &report.findings {

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod cluster;
 pub mod corpus;
 pub mod estate;
+pub mod fixes;
 pub mod fuzz;
 pub mod generate;
 pub mod guest;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headlint_policies::engine::{Engine, Limits};
-use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::finding::Report;
 use headlint_policies::lint::{Options, lint};
 use headlint_policies::manifest::Source;
@@ -35,11 +34,8 @@ fn run(manifest: &str, policies: &[(&str, Vec<u8>)], limits: Limits) -> Report {
         faults.extend(engine.load(name, bytes).err());
     }
     let source = Arc::new(Source::new("db.yaml", manifest.as_bytes().to_vec()).unwrap());
-    let options = Options {
-        complete: false,
-        default_namespace: "default".to_owned(),
-        rules: RuleFilter::default(),
-    };
+    let options =
+        Options { complete: false, default_namespace: "default".to_owned(), ..Options::default() };
     let mut report = lint(&engine, vec![Ok(source)], &options, &|_, _| {}).report;
     report.faults.extend(faults);
     report

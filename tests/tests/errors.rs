@@ -194,6 +194,7 @@ fn policies_that_fail() {
         FaultReason::NoRules,
         FaultReason::Import("wasi:cli/stdout@0.2.0".to_owned()),
         FaultReason::Clash("the rule `db`".to_owned()),
+        FaultReason::Unconfigured("missing field `label`".to_owned()),
         FaultReason::Trap(text()),
         FaultReason::Deadline { milliseconds: 5000 },
         FaultReason::NoInstance(text()),
@@ -212,6 +213,7 @@ fn policies_that_fail() {
             | FaultReason::NoRules
             | FaultReason::Import(_)
             | FaultReason::Clash(_)
+            | FaultReason::Unconfigured(_)
             | FaultReason::Trap(_)
             | FaultReason::Deadline { .. }
             | FaultReason::NoInstance(_)

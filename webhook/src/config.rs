@@ -79,12 +79,7 @@ impl Written {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn read(bytes: &[u8]) -> Result<Self, Problem> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let line = good.lines().count().max(1);
-            Problem { line: line as u64, column: 1, message: "it isn't UTF-8".to_owned() }
-        })?;
-        let written: Self = config::read(text)?;
+        let written: Self = config::read(bytes)?;
         check_positive(&written.evaluation_deadline_milliseconds)?;
         written.concurrency.as_ref().map_or(Ok(()), check_positive)?;
         Ok(written)
@@ -119,13 +114,13 @@ impl Written {
         let (limits, capacity) = (self.limits(), self.capacity());
         let known = engine.rules();
         let ids: Vec<_> = known.iter().map(|(_, rule)| rule.id.as_str()).collect();
-        for rule in self.rules.iter().map(|(rule, _)| rule).chain(&self.enabled_rules) {
+        for rule in self.rules.0.iter().map(|(rule, _)| rule).chain(&self.enabled_rules) {
             check_rule(rule, &ids)?;
         }
         let exemptions: Result<Vec<_>, _> =
             self.exemptions.into_iter().map(|written| Exemption::resolve(written, &ids)).collect();
         let enable = self.enabled_rules.into_iter().map(|rule| rule.value).collect();
-        let rules = self.rules.into_iter().map(|(rule, action)| (rule.value, action));
+        let rules = self.rules.0.into_iter().map(|(rule, action)| (rule.value, action));
         Ok(Config {
             enforcement: self.enforcement,
             rules: rules.collect(),

@@ -22,6 +22,7 @@ pub mod health;
 pub mod logging;
 pub mod metrics;
 pub mod pending;
+pub mod review;
 mod reviewer;
 pub mod runtime;
 pub mod serve;
@@ -57,6 +58,14 @@ pub fn run<T: Into<OsString> + Clone>(
         }
         Command::CheckCluster(args) => tell(check_cluster::check(&args)),
         Command::Withdraw(args) => tell(withdraw::withdraw(&args)),
+        Command::Review(args) => match review::review(&args, &mut std::io::stdout()) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                // Nothing more can be told where even that can't be written.
+                let _ = writeln!(std::io::stderr(), "error: {error:#}");
+                ExitCode::from(WRONG)
+            }
+        },
         Command::Serve(args) => match serve(*args, reviewer) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -11,12 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use headlint_policies::config::{WrittenPolicies, configure, today};
 use headlint_policies::engine::{Engine, EngineError, Limits, Policy, cache_folder};
 use headlint_policies::evaluate::RuleFilter;
 use headlint_policies::finding::Fault;
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use crate::config::{Config, ConfigError, Notice, Written, in_file};
 use crate::metrics::{Metrics, Source};
@@ -86,6 +84,10 @@ impl LoadError {
     }
 }
 
+/// What of the configuration an engine is made with: what an evaluation may
+/// spend, how many there are at once, and what is said to the policies.
+type Made = (Limits, usize, WrittenPolicies);
+
 /// Reads configuration and policies, again when they change.
 #[derive(Debug)]
 pub struct Loader {
@@ -96,7 +98,7 @@ pub struct Loader {
     policies: Contents,
     metrics: Arc<Metrics>,
     /// The last engine, and what it was made with; it costs more than the rest.
-    engine: Option<(Arc<Engine>, Limits, usize)>,
+    engine: Option<(Arc<Engine>, Made)>,
 }
 
 impl Loader {
@@ -195,16 +197,18 @@ impl Loader {
 
     /// The engine, and the policies that it couldn't take.
     fn engine(&mut self, written: &Written) -> Result<(Arc<Engine>, Vec<Fault>), LoadError> {
-        let (limits, at_once) = (written.limits(), written.capacity().running);
-        if let Some((engine, of, places)) = &self.engine
-            && (*of, *places) == (limits, at_once)
+        let made = (written.limits(), written.capacity().running, written.policies.clone());
+        if let Some((engine, before)) = &self.engine
+            && *before == made
         {
             return Ok((Arc::clone(engine), Vec::new()));
         }
-        let (engine, faults) = engine(&self.policies, limits, at_once)?;
+        let (mut engine, faults) = engine(&self.policies, made.0, made.1)?;
+        let path = self.config_file.clone().unwrap_or_default();
+        configure(&mut engine, &written.policies).map_err(in_file(&path))?;
         let engine = Arc::new(engine);
         // One that lacks policies must not pass for a whole one.
-        self.engine = faults.is_empty().then(|| (Arc::clone(&engine), limits, at_once));
+        self.engine = faults.is_empty().then(|| (Arc::clone(&engine), made));
         Ok((engine, faults))
     }
 
@@ -287,12 +291,6 @@ pub fn announce(runtime: &Runtime) {
 #[must_use]
 pub fn fault_line(fault: &Fault) -> String {
     format!("the policy {}: {}", fault.policy, fault.reason)
-}
-
-/// The current day in UTC, by which exemptions expire.
-#[must_use]
-pub fn today() -> Date {
-    TimeZone::UTC.to_datetime(Timestamp::now()).date()
 }
 
 /// Puts changes into use, for as long as the process runs.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use headlint_policies::config::today;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -183,7 +184,7 @@ async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
 fn refresh(metrics: &Metrics, turns: &Turns, live: &Live) {
     metrics.queued.set(i64::try_from(turns.waiting()).unwrap_or(i64::MAX));
     let runtime = live.load();
-    let (exemptions, today) = (&runtime.config().exemptions, runtime::today());
+    let (exemptions, today) = (&runtime.config().exemptions, today());
     let expired = exemptions.iter().filter(|one| one.is_expired(today)).count();
     metrics.exemptions(exemptions.iter().map(|one| (one.reason(), one.uses())), expired);
 }

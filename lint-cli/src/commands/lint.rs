@@ -1,18 +1,24 @@
 //! `headlint lint`
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use headlint_policies::lint::lint;
+use headlint_policies::engine::Engine;
+use headlint_policies::finding::{InputError, Safety};
+use headlint_policies::fix::Editable;
+use headlint_policies::lint::{Lint, lint};
+use headlint_policies::manifest::{Source, Span};
 use rayon::prelude::*;
 
 use crate::args::{Format, LintArgs};
 use crate::error::Error;
-use crate::plan::LintPlan;
+use crate::plan::{Fixing, LintPlan};
 use crate::progress::Progress;
-use crate::report::{json, profile, text};
-use crate::{Exit, Terminal, delivered, input, plan};
+use crate::replace::replace;
+use crate::report::sarif::Change;
+use crate::report::{diff, github, gitlab, json, junit, profile, sarif, text};
+use crate::{Exit, Terminal, base, baseline, config, delivered, fix, input, plan, render};
 
 /// Threads beyond any machine's cores only cost memory.
 const MOST_JOBS: usize = 256;
@@ -21,44 +27,217 @@ const MOST_JOBS: usize = 256;
 pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let jobs = jobs.min(MOST_JOBS);
-    let (engine, faults) = plan::policies(&args.policies, jobs)?;
-    let plan = match LintPlan::resolve(args, &plan::ids(&engine)) {
-        Ok(plan) => plan,
-        Err(error) => {
-            // The rule may be one of a policy that could not be loaded.
-            let told = text::faults(&faults, &terminal.stderr);
-            delivered(terminal.stderr.write_str(&told))?;
-            return Err(error);
-        }
-    };
+    let (mut engine, faults) = plan::policies(&args.policies, jobs)?;
+    let config = config::load(args.config.as_deref(), &args.inputs(), &mut engine);
+    let mut plan =
+        match config.and_then(|config| LintPlan::resolve(args, config, &plan::ids(&engine))) {
+            Ok(plan) => plan,
+            Err(error) => {
+                // The rule, or the policy, may be one of a policy that could not be
+                // loaded.
+                let told = text::faults(&faults, &terminal.stderr);
+                delivered(terminal.stderr.write_str(&told))?;
+                return Err(error);
+            }
+        };
+    if let Some(base) = &plan.base {
+        plan.options.base = base::read(base, &plan.paths, &plan.excluded)?;
+    }
+    let known = plan.baseline.as_deref().map(baseline::read).transpose()?;
 
     let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
-    let progress = Progress::new(terminal.stderr.width.is_some());
-    let mut lint = threads.install(|| {
-        let inputs = input::collect(&plan.paths);
-        let sources = inputs.par_iter().map(|input| input::read(input).map(Arc::new)).collect();
-        lint(&engine, sources, &plan.options, &|done, all| progress.advance(done, all))
-    });
-    progress.finish();
-    lint.report.faults.extend(faults);
+    let progress = Progress::new(terminal.stderr.width.is_some() && !plan.quiet);
+    let (mut sources, errors) = threads.install(|| read(&plan));
+    let judge = |sources: &[Arc<Source>]| {
+        let sources = sources.iter().cloned().map(Ok);
+        let inputs = sources.chain(errors.iter().cloned().map(Err)).collect();
+        let told = |done, all| progress.advance(done, all);
+        let mut lint = threads.install(|| lint(&engine, inputs, &plan.options, &told));
+        lint.report.faults.extend(faults.iter().cloned());
+        if let Some(known) = &known {
+            baseline::subtract(known, &mut lint.report);
+        }
+        lint
+    };
+    let rendered = render::render(&plan.render, &plan.options.default_namespace)?;
+    sources.extend(rendered.iter().map(|it| Arc::clone(&it.source)));
+    let lint = judge(&sources);
 
-    let told = match plan.format {
-        Format::Json => json::render(&lint.report),
-        Format::Text => {
-            let sources: HashMap<&str, &str> =
-                lint.sources.iter().map(|it| (it.name.as_str(), it.text.as_str())).collect();
-            let look = text::Look {
-                hints: plan.hints,
-                color: terminal.stdout.color,
-                width: terminal.stdout.width,
-            };
-            text::render(&lint.report, &|name| sources.get(name).copied(), look)
+    if let Some(path) = &plan.write_baseline
+        && lint.report.errors.is_empty()
+        && lint.report.faults.is_empty()
+    {
+        progress.finish();
+        let known = baseline::write(path, &lint.report)?;
+        let told = format!("wrote {known} findings to {}\n", path.display());
+        delivered(terminal.stdout.write_str(&told))?;
+        return Ok(Exit::Clean);
+    }
+    let mut lint = match plan.fix {
+        None => lint,
+        Some(fixing) => {
+            let exit = Exit::of(&lint.report, plan.fail_on);
+            let may_edit =
+                |name: &str| input::is_as_read(name, &sources) && !fix::is_template(name);
+            let fixed = fix::fix(lint, sources.clone(), fixing.safety, &may_edit, &judge);
+            progress.finish();
+            let told = show_fixed(&fixed, &sources, fixing, terminal)?;
+            delivered(terminal.stderr.write_str(&told))?;
+            if fixing.only_shown {
+                return Ok(exit);
+            }
+            fixed.lint
         }
     };
-    delivered(terminal.stdout.write_str(&told))?;
+    progress.finish();
+    lint.sources.extend(render::point_at_templates(&mut lint.report, &rendered));
+    if plan.verbose {
+        delivered(terminal.stderr.write_str(&background(&plan, &lint)))?;
+    }
+    report(&engine, &lint, &plan, &threads, terminal)?;
     if plan.profile {
         let table = profile::render(&lint.profile);
         delivered(terminal.stderr.write_str(&table))?;
     }
     Ok(Exit::of(&lint.report, plan.fail_on))
+}
+
+/// All that can be read, and the errors of the rest.
+fn read(plan: &LintPlan) -> (Vec<Arc<Source>>, Vec<InputError>) {
+    let inputs = input::collect(&plan.paths, &plan.excluded);
+    let read: Vec<_> = inputs.par_iter().map(input::read).collect();
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
+    for input in read {
+        match input {
+            Ok(source) => sources.push(Arc::new(source)),
+            Err(error) => errors.push(error),
+        }
+    }
+    (sources, errors)
+}
+
+/// What the outcome rests on.
+fn background(plan: &LintPlan, lint: &Lint) -> String {
+    let config = plan.config.as_ref().map(|file| file.display().to_string());
+    let config = config.unwrap_or_else(|| format!("no {}", config::NAME));
+    let mut told = format!("configuration: {config}\n");
+    for skipped in &lint.report.skipped {
+        told += &format!("skipped: {}:{}: {}\n", skipped.file, skipped.line, skipped.reason);
+    }
+    told.lines().map(|line| text::harmless(line) + "\n").collect()
+}
+
+/// Writes what was mended, or only shows it, and says how much it is.
+fn show_fixed(
+    fixed: &fix::Fixed,
+    before: &[Arc<Source>],
+    fixing: Fixing,
+    terminal: &mut Terminal,
+) -> Result<String, Error> {
+    let pairs = before.iter().zip(&fixed.sources);
+    let changed: Vec<_> = pairs.filter(|(old, new)| old.text != new.text).collect();
+    for (old, new) in &changed {
+        if fixing.only_shown {
+            let told = diff::render(&old.name, &old.text, &new.text);
+            delivered(terminal.stdout.write_str(&told))?;
+        } else if new.name != "-" {
+            replace(new.name.as_ref(), &input::bytes(old, &new.text))?;
+        }
+    }
+    if !fixing.only_shown
+        && let Some(input) = fixed.sources.iter().find(|source| source.name == "-")
+    {
+        delivered(terminal.stdout.write_str(&input.text))?;
+    }
+    let (findings, files) = (fixed.findings, changed.len());
+    let would = if fixing.only_shown { "would mend" } else { "mended" };
+    let plural = |number| if number == 1 { "" } else { "s" };
+    Ok(format!("{would} {findings} finding{} in {files} file{}\n", plural(findings), plural(files)))
+}
+
+/// Tells the outcome in all formats that are asked for.
+fn report(
+    engine: &Engine,
+    lint: &Lint,
+    plan: &LintPlan,
+    threads: &rayon::ThreadPool,
+    terminal: &mut Terminal,
+) -> Result<(), Error> {
+    for output in &plan.outputs {
+        let to = match (&output.file, plan.text_to_stderr) {
+            (Some(_), _) => None,
+            (None, true) => Some(&mut terminal.stderr),
+            (None, false) => Some(&mut terminal.stdout),
+        };
+        let look = text::Look {
+            hints: plan.hints,
+            quiet: plan.quiet,
+            color: to.as_ref().is_some_and(|to| to.color),
+            width: to.as_ref().and_then(|to| to.width),
+        };
+        let told = match output.format {
+            Format::Text => {
+                let sources = lint.sources.iter();
+                let sources: HashMap<&str, &str> =
+                    sources.map(|it| (it.name.as_str(), it.text.as_str())).collect();
+                text::render(&lint.report, &|name| sources.get(name).copied(), look)
+            }
+            Format::Json => json::render(&lint.report),
+            Format::Sarif => {
+                let rules: Vec<_> = engine
+                    .rules()
+                    .into_iter()
+                    .filter(|(_, rule)| plan.options.rules.admits(rule))
+                    .collect();
+                let changes = threads.install(|| changes(lint));
+                sarif::render(&lint.report, &rules, &changes)
+            }
+            Format::Junit => {
+                let files = lint.sources.iter().map(|source| source.name.as_str());
+                junit::render(&lint.report, files, plan.fail_on)
+            }
+            Format::Github => github::render(&lint.report),
+            Format::Gitlab => gitlab::render(&lint.report),
+        };
+        match (&output.file, to) {
+            (Some(file), _) => replace(file, told.as_bytes())?,
+            (None, Some(to)) => delivered(to.write_str(&told))?,
+            (None, None) => unreachable!("an output is a file or a stream"),
+        }
+    }
+    Ok(())
+}
+
+/// What would mend each finding, by its place in the report.
+fn changes(lint: &Lint) -> Vec<Option<Change>> {
+    let mut by_file: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, finding) in lint.report.findings.iter().enumerate() {
+        if let Some(location) = finding.location.as_ref().filter(|_| !finding.edits.is_empty()) {
+            by_file.entry(&location.file).or_default().push(at);
+        }
+    }
+    let of_file = |source: &Arc<Source>, findings: &[usize]| -> Vec<(usize, Change)> {
+        if fix::is_template(&source.name) {
+            return Vec::new();
+        }
+        let editable = Editable::of(source);
+        let change = |at: &usize| {
+            let finding = &lint.report.findings[*at];
+            let splice = editable.change(finding, Safety::Proposed)?;
+            let span = Span::new(splice.range.start, splice.range.end);
+            Some((*at, Change { location: source.location(span), text: splice.text }))
+        };
+        findings.iter().filter_map(change).collect()
+    };
+    let found: Vec<_> = lint
+        .sources
+        .par_iter()
+        .filter_map(|source| Some((source, by_file.get(source.name.as_str())?)))
+        .flat_map_iter(|(source, findings)| of_file(source, findings))
+        .collect();
+    let mut changes = vec![None; lint.report.findings.len()];
+    for (at, change) in found {
+        changes[at] = Some(change);
+    }
+    changes
 }

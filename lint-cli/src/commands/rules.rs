@@ -4,7 +4,7 @@ use headlint_policies::engine::Action;
 use headlint_policies::finding::Severity;
 use serde::Serialize;
 
-use crate::args::{Format, RulesArgs};
+use crate::args::{ListFormat, RulesArgs};
 use crate::error::Error;
 use crate::report::{json, table, text};
 use crate::{Exit, Terminal, delivered, plan};
@@ -30,7 +30,19 @@ pub(crate) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Exit, Err
 
     let rules = engine.rules();
     let list = match args.format {
-        Format::Json => {
+        _ if args.markdown => {
+            let rows = rules.iter().map(|(_, rule)| {
+                format!(
+                    "| `{}` | {} | {} |\n",
+                    rule.id,
+                    rule.severity,
+                    text::harmless(&rule.summary)
+                )
+            });
+            let rows: String = rows.collect();
+            format!("| rule | severity | what it finds |\n|---|---|---|\n{rows}")
+        }
+        ListFormat::Json => {
             let rows = rules.iter().map(|(policy, rule)| Row {
                 id: &rule.id,
                 policy,
@@ -42,7 +54,7 @@ pub(crate) fn run(args: &RulesArgs, terminal: &mut Terminal) -> Result<Exit, Err
             });
             json::render(&rows.collect::<Vec<_>>())
         }
-        Format::Text => {
+        ListFormat::Text => {
             let rows = rules.iter().map(|(policy, rule)| {
                 let off = if rule.default_on { "" } else { " (off by default)" };
                 [

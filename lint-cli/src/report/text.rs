@@ -18,6 +18,8 @@ use crate::terminal::Output;
 pub struct Look {
     /// Findings of severity info are shown, not only counted.
     pub hints: bool,
+    /// Only what is found, without counts.
+    pub quiet: bool,
     /// With colours.
     pub color: bool,
     /// Columns; longer source lines are trimmed. A fixed width if unknown.
@@ -40,8 +42,10 @@ pub fn render(report: &Report, sources: &Sources<'_>, look: Look) -> String {
         out += &renderer.render(&[group]);
         out += "\n\n";
     }
-    out += &summary(report, look.hints);
-    out.push('\n');
+    if !look.quiet {
+        out += &summary(report, look.hints);
+        out.push('\n');
+    }
     out
 }
 
@@ -287,6 +291,9 @@ fn summary(report: &Report, hints: bool) -> String {
     };
     if hidden > 0 {
         line += &format!("; {} not shown (--hints)", plural(hidden, "hint"));
+    }
+    if counts.baseline > 0 {
+        line += &format!("; {} of the baseline", counts.baseline);
     }
     if !report.skipped.is_empty() {
         let documents = plural(report.skipped.len(), "document");

@@ -1,15 +1,19 @@
 //! Findings that somebody has decided to live with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Problem, Spanned, check_rule};
+use super::{Location, Problem, Spanned, check_rule};
 use crate::engine::Subject;
 use crate::engine::query::{Query, Refusal};
+use crate::manifest::{Source, Span};
 use crate::model::{Label, LabelRequirement, LabelSelector};
 
 /// What an expression may cost on one object: some milliseconds.
@@ -103,7 +107,7 @@ pub struct Exemption {
     reason: String,
     expires: Option<Date>,
     /// Where its reason stands in the file.
-    line: u64,
+    at: Location,
     uses: AtomicU64,
 }
 
@@ -150,7 +154,7 @@ impl Exemption {
             labels: written.label_selector.into(),
             expression: expression.transpose()?,
             expires: expires.transpose()?,
-            line: written.reason.referenced.line(),
+            at: written.reason.referenced,
             reason: written.reason.value,
             uses: AtomicU64::new(0),
         })
@@ -165,7 +169,23 @@ impl Exemption {
     /// Where it stands in the file, counting from 1.
     #[must_use]
     pub fn line(&self) -> u64 {
-        self.line
+        self.at.line()
+    }
+
+    /// Its reason in the file, or the line that it is on.
+    pub(crate) fn place(&self, source: &Source) -> Span {
+        let lines = source.text.split_inclusive('\n');
+        let line = usize::try_from(self.at.line()).unwrap_or(1).saturating_sub(1);
+        let start: usize = lines.clone().take(line).map(str::len).sum();
+        let text = lines.clone().nth(line).unwrap_or_default().trim_end();
+        let column = usize::try_from(self.at.column()).unwrap_or(1).saturating_sub(1);
+        let skipped = text.char_indices().nth(column).map_or(0, |(at, _)| at);
+        Span::new(start + skipped, start + text.len())
+    }
+
+    /// The rules that it is about; none if it is about all.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(String::as_str)
     }
 
     /// The last day on which it counts.
@@ -200,36 +220,54 @@ fn finds(query: &Query, subject: &Subject) -> bool {
     query.run(object, *extent, &mut BUDGET.clone()).is_ok_and(|found| !found.is_empty())
 }
 
+/// The current day in UTC, by which exemptions expire.
+#[must_use]
+pub fn today() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
 /// All exemptions, in the order of the file.
 #[derive(Debug, Default)]
-pub struct Exemptions(Vec<Exemption>);
+pub struct Exemptions {
+    list: Vec<Exemption>,
+    source: Option<Arc<Source>>,
+}
 
 impl Exemptions {
     /// In the order given.
     #[must_use]
     pub fn new(list: Vec<Exemption>) -> Self {
-        Self(list)
+        Self { list, source: None }
+    }
+
+    /// The same, of a file that findings may point at.
+    #[must_use]
+    pub fn in_file(self, source: Arc<Source>) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// The file that they stand in, where findings may point at it.
+    pub(crate) fn source(&self) -> Option<&Arc<Source>> {
+        self.source.as_ref()
     }
 
     /// The first that covers a finding of this rule on this object, and counts
     /// the use. One that has expired covers nothing.
     pub fn covering(&self, rule: &str, subject: &Subject, today: Date) -> Option<&Exemption> {
         let counts = |one: &&Exemption| !one.is_expired(today) && one.covers(rule, subject);
-        let found = self.0.iter().find(counts)?;
+        let found = self.list.iter().find(counts)?;
         found.uses.fetch_add(1, Ordering::Relaxed);
         Some(found)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Exemption> {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
     use super::*;
@@ -237,7 +275,7 @@ mod tests {
     use crate::model::project;
 
     fn exemptions(text: &str) -> Exemptions {
-        let written: Vec<WrittenExemption> = super::super::read(text).unwrap();
+        let written: Vec<WrittenExemption> = super::super::read(text.as_bytes()).unwrap();
         let resolve = |one| Exemption::resolve(one, &["rule-a", "rule-b"]).unwrap();
         Exemptions::new(written.into_iter().map(resolve).collect())
     }

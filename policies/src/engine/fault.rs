@@ -28,6 +28,9 @@ pub enum FaultReason {
     /// Another policy has the same name, or a rule of that id.
     #[error("{0} is taken by a policy that was loaded before")]
     Clash(String),
+    /// It takes settings, and refuses to do without.
+    #[error("needs settings, under `policies` in the configuration: {0}")]
+    Unconfigured(String),
     /// It trapped.
     #[error("trapped: {0}")]
     Trap(String),

@@ -102,6 +102,25 @@ pub struct RuleInfo {
     pub documentation: String,
 }
 
+/// The settings of a policy that isn't told any.
+const NO_SETTINGS: &str = "{}";
+
+/// Why a policy doesn't take its settings; goes behind its name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// It says what is wrong.
+    #[error("refuses its settings: {message}")]
+    Refused {
+        /// The key that is wrong; empty if the settings as a whole are.
+        key: String,
+        /// In the policy's words.
+        message: String,
+    },
+    /// It doesn't say anything.
+    #[error("fails on its settings: {0}")]
+    Failed(#[from] FaultReason),
+}
+
 /// Makes the JSON form of an object when a policy asks for it.
 type Json = Box<dyn Fn() -> Value + Send + Sync>;
 
@@ -188,10 +207,10 @@ impl Subject {
         Some(&version.projected)
     }
 
-    pub(crate) fn review(&self) -> rules::Review {
+    /// What a policy with these settings is asked.
+    pub(crate) fn review(&self, settings: &str) -> rules::Review {
         rules::Review {
-            // Nothing configures policies yet, and all accept the empty object.
-            settings: "{}".to_owned(),
+            settings: settings.to_owned(),
             operation: match self.operation {
                 Operation::Create => rules::Operation::Create,
                 Operation::Update => rules::Operation::Update,
@@ -270,6 +289,8 @@ pub struct Policy {
     digest: String,
     rules: Vec<RuleInfo>,
     settings_schema: String,
+    /// JSON that it has accepted, or why it can't do without.
+    settings: Result<String, FaultReason>,
     kinds: BTreeSet<String>,
     pre: PolicyPre<State>,
     limits: Limits,
@@ -292,12 +313,17 @@ impl Policy {
 
         let running = ticker.run();
         let mut store = v1::store(engine, &limits, Patience::Deadline, None);
-        let described = pre
+        let failed = |error: wasmtime::Error| FaultReason::of(&error, &limits);
+        let instance = pre
             .instantiate(&mut store)
-            .map_err(|error| FaultReason::of_instance(&error, &limits))?
-            .headlint_policy_rules()
-            .call_describe(&mut store)
-            .map_err(|error| FaultReason::of(&error, &limits))?;
+            .map_err(|error| FaultReason::of_instance(&error, &limits))?;
+        let exported = instance.headlint_policy_rules();
+        let described = exported.call_describe(&mut store).map_err(failed)?;
+        let settings = match exported.call_check_settings(&mut store, NO_SETTINGS) {
+            Ok(Ok(())) => Ok(NO_SETTINGS.to_owned()),
+            Ok(Err(refused)) => Err(FaultReason::Unconfigured(refused.message)),
+            Err(error) => return Err(failed(error)),
+        };
         drop(running);
         let rules: Vec<_> = described.rules.into_iter().map(rule_info).collect();
         check_description(&described.name, &rules)?;
@@ -308,6 +334,7 @@ impl Policy {
             digest,
             rules,
             settings_schema: described.settings_schema,
+            settings,
             pre,
             limits,
             ticker,
@@ -370,6 +397,13 @@ impl Policy {
             .map_err(|error| FaultReason::of(&error, &self.limits))
     }
 
+    pub(super) fn set_settings(&mut self, settings: &str) -> Result<(), SettingsError> {
+        self.check_settings(settings)?
+            .map_err(|(key, message)| SettingsError::Refused { key, message })?;
+        self.settings = Ok(settings.to_owned());
+        Ok(())
+    }
+
     /// Evaluates it on one object, in an instance of its own.
     pub(crate) fn evaluate(
         &self,
@@ -381,7 +415,10 @@ impl Policy {
         let _running = self.ticker.run();
         let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
         let mut store = v1::store(self.pre.engine(), &self.limits, patience, evaluation);
-        let verdicts = self.call(&mut store, &subject.review());
+        let verdicts = match &self.settings {
+            Ok(settings) => self.call(&mut store, &subject.review(settings)),
+            Err(reason) => Err(reason.clone()),
+        };
         let peak_memory = store.data().memory.peak;
         drop(store);
         Evaluation { verdicts, cost: Cost { time: start.elapsed(), peak_memory } }

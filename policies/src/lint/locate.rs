@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::compare::steady;
 use crate::engine::Verdict;
-use crate::finding::{Finding, Location, ObjectRef, Related};
+use crate::finding::{Finding, Fingerprint, Location, ObjectRef, Related};
 use crate::manifest::{self, Document, Node};
 use crate::model::Projected;
 use crate::path::Path;
@@ -51,6 +52,7 @@ impl<'d> Places<'d> {
         verdicts
             .into_iter()
             .map(|(policy, verdict)| Finding {
+                fingerprint: fingerprint(&verdict, object, &tree),
                 policy: policy.to_owned(),
                 severity: verdict.severity,
                 location: Some(location(document, &tree, &verdict.path, verdict.range)),
@@ -80,6 +82,14 @@ impl<'d> Places<'d> {
             })
             .collect()
     }
+}
+
+/// Where the rule points at a part of a string, that part counts too.
+fn fingerprint(verdict: &Verdict, object: &ObjectRef, tree: &Node) -> Fingerprint {
+    let text = verdict.path.resolve(tree).node.as_str();
+    let part = verdict.range.clone().and_then(|range| text?.get(range));
+    let path = steady(&verdict.path, tree);
+    Fingerprint::new(&verdict.rule, object, &path, part.unwrap_or_default())
 }
 
 fn location(

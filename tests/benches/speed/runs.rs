@@ -33,6 +33,9 @@ pub(crate) fn print() {
         (folder, bytes, taken)
     });
     println!("{:30} {:7.2}", "CPU of twice as many", twenty.2.cpu / ten.2.cpu);
+    let every = best(|| lint(&every_format(&ten.0, folder.path())));
+    row("headlint, every format at once", every, ten.1);
+    println!("{:30} {:7.2} (aim: 1.25)", "CPU of every format", every.cpu / ten.2.cpu);
     let stream = folder.path().join("stream.yaml");
     let texts: Vec<_> = (0..10_000 / estate::OBJECTS).map(estate::release).collect();
     fs::write(&stream, texts.join("---\n")).unwrap();
@@ -82,6 +85,16 @@ fn tools() -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
     cache.expect("a home").join("headlint-bench")
+}
+
+/// The arguments for text, and for all others into files.
+fn every_format(input: &Path, folder: &Path) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec![input.into(), "--format=text".into()];
+    for format in ["json", "sarif", "junit", "github", "gitlab"] {
+        let file = folder.join(format!("report.{format}"));
+        arguments.push(format!("--format={format}={}", file.display()).into());
+    }
+    arguments
 }
 
 fn lint(paths: &[OsString]) -> Taken {

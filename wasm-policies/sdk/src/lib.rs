@@ -54,6 +54,7 @@ pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Versio
 pub use finding::{Finding, Findings, Safety, Timing};
 pub use policy::{
     Action, Operation, Operations, Origin, Review, Rule, SettingsError, Severity, WRITTEN,
+    check_settings,
 };
 
 /// What [`policy!`] expands to; not for direct use.

@@ -1,5 +1,8 @@
 //! What a policy is: a name and some rules.
 
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
 use crate::bindings::wire;
 pub use crate::bindings::wire::{Action, Operation, Operations, Origin, SettingsError};
 use crate::context::{Context, Host, Version, reviewed};
@@ -81,6 +84,15 @@ pub struct Review {
 }
 
 impl Review {
+    /// The settings, as a type that [`check_settings`] has checked.
+    ///
+    /// # Panics
+    /// When they are none of that type: a policy checks what it reads.
+    #[must_use]
+    pub fn settings_as<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_str(&self.settings).expect("the policy has checked its settings")
+    }
+
     /// The object, if it is a Service.
     #[must_use]
     pub fn service(&self) -> Option<&Service> {
@@ -141,7 +153,7 @@ impl Review {
 /// Makes a component of rules.
 ///
 /// `settings_schema` and `check_settings` may be left out by a policy that
-/// has no settings.
+/// has no settings; one that has some may use [`check_settings`].
 #[macro_export]
 macro_rules! policy {
     (name: $name:literal, rules: [$($rule:expr),+ $(,)?] $(,)?) => {
@@ -161,6 +173,17 @@ macro_rules! policy {
         /// The rules of this policy.
         pub static RULES: &[&$crate::Rule] = &[$(&$rule),+];
 
+        /// JSON Schema of the settings of this policy.
+        pub const SETTINGS_SCHEMA: &str = $schema;
+
+        /// Checks settings, given as JSON.
+        ///
+        /// # Errors
+        /// Says what is wrong with them.
+        pub fn check_settings(settings: &str) -> Result<(), $crate::SettingsError> {
+            $check(settings)
+        }
+
         #[cfg(target_family = "wasm")]
         mod component {
             #[global_allocator]
@@ -173,7 +196,7 @@ macro_rules! policy {
                     $crate::export::describe(
                         $name,
                         env!("CARGO_PKG_VERSION"),
-                        $schema,
+                        super::SETTINGS_SCHEMA,
                         super::RULES,
                     )
                 }
@@ -181,7 +204,7 @@ macro_rules! policy {
                 fn check_settings(
                     settings: String,
                 ) -> Result<(), $crate::export::wire::SettingsError> {
-                    $check(&settings)
+                    super::check_settings(&settings)
                 }
 
                 fn evaluate(
@@ -194,6 +217,28 @@ macro_rules! policy {
             $crate::export::export!(Component with_types_in $crate::export::generated);
         }
     };
+}
+
+/// The settings check of a policy whose settings are a type of its own, with
+/// defaults for what may be left out.
+///
+/// # Errors
+/// Names the key on the way to which something is wrong, and says what.
+pub fn check_settings<T: DeserializeOwned>(settings: &str) -> Result<(), SettingsError> {
+    let mut json = serde_json::Deserializer::from_str(settings);
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let key = error.path().iter().find_map(|segment| match segment {
+                Segment::Map { key } => Some(key.clone()),
+                _ => None,
+            });
+            // Line and column are those of the JSON, which nobody wrote.
+            let message = error.inner().to_string();
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            Err(SettingsError { key: key.unwrap_or_default(), message })
+        }
+    }
 }
 
 /// The settings check of a policy that has none.
@@ -263,4 +308,46 @@ pub fn evaluate(rules: &[&Rule], review: wire::Review) -> Vec<wire::Finding> {
         }
     }
     findings.list
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Settings {
+        label: String,
+        limits: Limits,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Limits {
+        most: u32,
+    }
+
+    impl Default for Settings {
+        fn default() -> Self {
+            Self { label: "team".to_owned(), limits: Limits { most: 3 } }
+        }
+    }
+
+    #[test]
+    fn settings_are_checked_by_their_type() {
+        for (settings, key, message) in [
+            (r#"{"lable": "x"}"#, "lable", "unknown field `lable`, expected `label` or `limits`"),
+            (r#"{"label": 1}"#, "label", "invalid type: integer `1`, expected a string"),
+            (r#"{"limits": {"most": -1}}"#, "limits", "invalid value: integer `-1`, expected u32"),
+            ("\"red\"", "", "invalid type: string \"red\", expected struct Settings"),
+        ] {
+            let Err(error) = check_settings::<Settings>(settings) else { panic!("{settings}") };
+            assert_eq!((error.key.as_str(), error.message.as_str()), (key, message));
+        }
+        assert!(check_settings::<Settings>("{}").is_ok());
+        let settings: Settings = serde_json::from_str(r#"{"label": "owner"}"#).expect("JSON");
+        assert_eq!((settings.label.as_str(), settings.limits.most), ("owner", 3));
+    }
 }

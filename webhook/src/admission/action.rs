@@ -1,11 +1,12 @@
 //! What is done with what was said.
 
+use headlint_policies::config::today;
 use headlint_policies::engine::{Action, Policy, RuleInfo, Subject, Timing, Verdict};
 use headlint_policies::finding::Severity;
 
 use super::judge::{Event, Told};
 use crate::config::{Enforcement, RuleAction};
-use crate::runtime::{Runtime, today};
+use crate::runtime::Runtime;
 
 /// What is done with one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

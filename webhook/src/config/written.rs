@@ -1,12 +1,10 @@
 //! The configuration as it is written. What the documentation of a field says
 //! is also what the schema says.
 
-use std::fmt;
-
-use headlint_policies::config::{Location, Spanned, WrittenExemption};
-use headlint_policies::model::ClusterProfile;
+use headlint_policies::config::{
+    Cluster, Keyed, Location, Spanned, WrittenExemption, WrittenPolicies,
+};
 use schemars::JsonSchema;
-use serde::de::{Deserializer, MapAccess, Visitor};
 
 /// The configuration of headlint-webhook. Every key has a default.
 #[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
@@ -16,12 +14,12 @@ pub struct Written {
     /// With `deny`, rules whose findings can't work deny; with `warn`, all warn.
     pub enforcement: Enforcement,
     /// What is sent of a rule's findings, by its id. It goes before enforcement.
-    #[serde(deserialize_with = "rule_actions")]
-    #[schemars(with = "std::collections::BTreeMap<String, RuleAction>")]
-    pub rules: Vec<(Spanned<String>, RuleAction)>,
+    pub rules: Keyed<RuleAction>,
     /// Rules that are judged although they are off by default.
     #[schemars(with = "Vec<String>")]
     pub enabled_rules: Vec<Spanned<String>>,
+    /// What is said to single policies, by their names.
+    pub policies: WrittenPolicies,
     /// Whether a request is admitted, with a warning, or denied when a policy
     /// fails.
     pub on_fault: OnFault,
@@ -55,8 +53,9 @@ impl Default for Written {
     fn default() -> Self {
         Self {
             enforcement: Enforcement::Warn,
-            rules: Vec::new(),
+            rules: Keyed::default(),
             enabled_rules: Vec::new(),
+            policies: WrittenPolicies::default(),
             on_fault: OnFault::Admit,
             ignore_annotation_silences_denials: false,
             namespaces: Vec::new(),
@@ -115,67 +114,4 @@ pub enum OnFault {
 pub enum OptionalKind {
     ConfigMap,
     Ingress,
-}
-
-/// Facts of the cluster that its objects don't tell.
-#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Cluster {
-    /// The DNS zone.
-    zone: String,
-    /// The minor version: 36 for Kubernetes 1.36.
-    kubernetes_minor: u32,
-    /// Whether Services can have addresses of both families; unknown, if it
-    /// isn't given.
-    dual_stack: Option<bool>,
-    /// Whether kube-apiserver runs with --enable-aggregator-routing.
-    aggregator_routing: bool,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        let ClusterProfile { zone, minor, dual_stack, aggregator_routing } =
-            ClusterProfile::default();
-        Self { zone, kubernetes_minor: minor, dual_stack, aggregator_routing }
-    }
-}
-
-impl From<Cluster> for ClusterProfile {
-    fn from(cluster: Cluster) -> Self {
-        Self {
-            zone: cluster.zone,
-            minor: cluster.kubernetes_minor,
-            dual_stack: cluster.dual_stack,
-            aggregator_routing: cluster.aggregator_routing,
-        }
-    }
-}
-
-/// A mapping from ids that keeps their places.
-fn rule_actions<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<(Spanned<String>, RuleAction)>, D::Error> {
-    struct Entries;
-
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Vec<(Spanned<String>, RuleAction)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a mapping from ids of rules to warn, deny or none")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut entries = Vec::new();
-            while let Some(rule) = map.next_key()? {
-                entries.push((rule, map.next_value()?));
-            }
-            Ok(entries)
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
-        }
-    }
-
-    deserializer.deserialize_map(Entries)
 }

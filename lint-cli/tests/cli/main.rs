@@ -1,12 +1,24 @@
 //! Command lines, from the arguments to the exit code. Paths are relative to
 //! this package, where cargo runs its tests.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use headlint::{Output, Terminal};
 use insta::assert_snapshot;
+
+mod adopting;
+mod buffer;
+mod changes;
+mod config;
+mod fixing;
+mod formats;
+mod rendering;
+mod small;
+
+use buffer::Buffer;
 
 /// What a run wrote, and how it ended.
 struct Ran {
@@ -36,25 +48,6 @@ fn transcript(lines: &[&[&str]]) -> String {
         format!("$ headlint {line}\n{stdout}{stderr}-- exit code {code}\n")
     });
     shown.collect::<Vec<_>>().join("\n")
-}
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("no test panics in it").clone()).expect("text")
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no test panics in it").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// A stream that refuses everything.
@@ -121,7 +114,7 @@ fn the_exit_code_follows_the_fail_level_and_the_choice_of_rules() {
 
 #[test]
 fn reports_of_all_rules_follow_the_schema() {
-    let schema = serde_json::from_str(include_str!("../schema/headlint.dev.v1.json"));
+    let schema = serde_json::from_str(include_str!("../../schema/headlint.dev.v1.json"));
     let validator =
         jsonschema::validator_for(&schema.expect("the schema is JSON")).expect("it is a schema");
     let ran = run(&["lint", "--format", "json", "../wasm-policies/builtin", "tests/fixtures"]);
@@ -153,7 +146,7 @@ fn policies_that_cannot_be_loaded_are_no_pass() {
 
 #[test]
 fn a_folder_without_manifests_is_told() {
-    assert_snapshot!(transcript(&[&["lint", "src"]]));
+    assert_snapshot!(transcript(&[&["lint", "src/report"]]));
 }
 
 #[test]
