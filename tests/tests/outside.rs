@@ -255,7 +255,8 @@ fn warnings(config: &Path, policies: &Path) -> Vec<String> {
     live.apply(vec![Change::Put(Arc::new(workload))]);
     let admission = Admission::new(Arc::new(ArcSwap::from_pointee(runtime)), live, metrics);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let reply = threads.block_on(admission.review(review(service).to_string().into()));
+    let due = tokio::time::Instant::now() + std::time::Duration::from_secs(3_600);
+    let reply = threads.block_on(admission.review(review(service).to_string().into(), due));
     let answer: Value = serde_json::from_slice(&reply.body).unwrap();
     let warnings = answer["response"]["warnings"].as_array().cloned().unwrap_or_default();
     warnings.iter().map(|it| it.as_str().unwrap().to_owned()).collect()

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
@@ -13,6 +14,7 @@ use headlint_policies::inventory::{Change, Knowledge, Live};
 use headlint_policies::manifest::{Source, load};
 use headlint_policies::model::project;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::admission::Admission;
 use crate::args::ReviewArgs;
@@ -21,6 +23,9 @@ use crate::runtime::{Loader, fault_line};
 
 /// Exit code of a denial.
 const DENIED: u8 = 1;
+
+/// More than all policies take on all related objects.
+const UNHURRIED: Duration = Duration::from_secs(3_600);
 
 /// Prints the answer as JSON, and returns the exit code.
 ///
@@ -49,7 +54,9 @@ pub fn review(args: &ReviewArgs, stdout: &mut dyn Write) -> anyhow::Result<u8> {
     }
     let admission = Admission::new(Arc::new(ArcSwap::from_pointee(runtime)), live, metrics);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reply = threads.block_on(admission.review(request.into()));
+    // No API server waits.
+    let due = Instant::now() + UNHURRIED;
+    let reply = threads.block_on(admission.review(request.into(), due));
     if reply.status != StatusCode::OK {
         let told = String::from_utf8_lossy(&reply.body).into_owned();
         return Err(anyhow!("{}: {told}", args.file.display()));
