@@ -236,14 +236,15 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The folder for compiled external policies: `$XDG_CACHE_HOME/headlint`, or
-/// the same below `$HOME/.cache`; none where neither is set.
+/// The folder for compiled external policies: `$XDG_CACHE_HOME/headlint/policies`,
+/// or the same below `$HOME/.cache`; none where neither is set. Nothing else may be
+/// in it: wasmtime deletes whatever is oldest there when it grows too large.
 #[must_use]
 pub fn cache_folder() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".cache")))
-        .map(|base| base.join("headlint"))
+        .map(|base| base.join("headlint/policies"))
 }
 
 /// Slots for so many evaluations at once.

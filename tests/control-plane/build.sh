@@ -8,7 +8,7 @@ root=$PWD/../..
 
 version=$(sed -nE 's|^\tk8s.io/kubernetes (v[0-9.]+)$|\1|p' go.mod)
 digest=$(cat go.mod go.sum build.sh ./*/main.go | sha256sum | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/headlint/control-plane
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/headlint-tests/control-plane
 programs=$cache/$digest/bin
 
 if [ ! -d "$programs" ]; then

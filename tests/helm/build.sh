@@ -16,7 +16,7 @@ definitions=(
 kinds='certificates|issuers|servicemonitors|prometheusrules'
 
 digest=$(sha256sum build.sh | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/headlint/helm
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/headlint-tests/helm
 
 if [ ! -d "$cache/$digest" ]; then
     start=$(date +%s)

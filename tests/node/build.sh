@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 root=$PWD/../..
 
 digest=$(cat go.mod go.sum build.sh coredns/* pod/* | sha256sum | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/headlint/node
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/headlint-tests/node
 
 # Some of it isn't built, and may be gone since.
 "$root/tests/setup.sh" node

@@ -25,6 +25,7 @@ use axum::http::StatusCode;
 use headlint_policies::engine::{Patience, Subject, Verdict};
 use headlint_policies::evaluate::Question;
 use headlint_policies::inventory::{Inventory, Live};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
@@ -45,7 +46,9 @@ pub struct Admission {
     runtime: Arc<ArcSwap<Runtime>>,
     context: Arc<Live>,
     metrics: Arc<Metrics>,
-    suspensions: Suspensions,
+    suspensions: Arc<Suspensions>,
+    /// Places for policies that take long.
+    elsewhere: Arc<Semaphore>,
     recent: Recent,
 }
 
@@ -53,11 +56,13 @@ impl Admission {
     /// With what is configured at the moment of a request, and what is known
     /// then.
     pub fn new(runtime: Arc<ArcSwap<Runtime>>, context: Arc<Live>, metrics: Arc<Metrics>) -> Self {
+        let elsewhere = runtime.load().config().capacity.elsewhere();
         Self {
             runtime,
             context,
             metrics,
-            suspensions: Suspensions::default(),
+            suspensions: Arc::default(),
+            elsewhere: Arc::new(Semaphore::new(elsewhere)),
             recent: Recent::default(),
         }
     }
@@ -88,8 +93,12 @@ impl Admission {
         let judged = match event.is_deleting() {
             true => Judged::default(),
             false => {
-                let (suspensions, metrics) = (&self.suspensions, &*self.metrics);
-                let asker = Asker { runtime: &runtime, suspensions, metrics };
+                let asker = Asker {
+                    runtime: &runtime,
+                    suspensions: &self.suspensions,
+                    elsewhere: &self.elsewhere,
+                    metrics: &self.metrics,
+                };
                 // The object's own findings don't wait for those of others.
                 let now = Instant::now();
                 let until = now + due.saturating_duration_since(now) / 2;

@@ -85,8 +85,8 @@ impl LoadError {
 }
 
 /// What of the configuration an engine is made with: what an evaluation may
-/// spend, how many there are at once, and what is said to the policies.
-type Made = (Limits, usize, WrittenPolicies);
+/// spend, and what is said to the policies.
+type Made = (Limits, WrittenPolicies);
 
 /// Reads configuration and policies, again when they change.
 #[derive(Debug)]
@@ -99,6 +99,8 @@ pub struct Loader {
     metrics: Arc<Metrics>,
     /// The last engine, and what it was made with; it costs more than the rest.
     engine: Option<(Arc<Engine>, Made)>,
+    /// How many evaluations there are at once.
+    at_once: Option<usize>,
 }
 
 impl Loader {
@@ -114,6 +116,7 @@ impl Loader {
             policies: Contents::default(),
             metrics,
             engine: None,
+            at_once: None,
         }
     }
 
@@ -197,13 +200,15 @@ impl Loader {
 
     /// The engine, and the policies that it couldn't take.
     fn engine(&mut self, written: &Written) -> Result<(Arc<Engine>, Vec<Fault>), LoadError> {
-        let made = (written.limits(), written.capacity().running, written.policies.clone());
+        // How many requests are judged at once is settled at the start.
+        let at_once = *self.at_once.get_or_insert(written.capacity().evaluations());
+        let made = (written.limits(), written.policies.clone());
         if let Some((engine, before)) = &self.engine
             && *before == made
         {
             return Ok((Arc::clone(engine), Vec::new()));
         }
-        let (mut engine, faults) = engine(&self.policies, made.0, made.1)?;
+        let (mut engine, faults) = engine(&self.policies, made.0, at_once)?;
         let path = self.config_file.clone().unwrap_or_default();
         configure(&mut engine, &written.policies).map_err(in_file(&path))?;
         let engine = Arc::new(engine);

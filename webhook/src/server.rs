@@ -65,6 +65,23 @@ pub struct Capacity {
     pub queued: usize,
 }
 
+impl Capacity {
+    /// How many policies that take long are asked at once.
+    #[must_use]
+    pub fn elsewhere(&self) -> usize {
+        // Each of them has a thread.
+        const THREADS: usize = 256;
+        self.running.min(THREADS)
+    }
+
+    /// How many evaluations there are at once, at most: those of requests, those
+    /// that outlive their request's patience, and one of what is told later.
+    #[must_use]
+    pub fn evaluations(&self) -> usize {
+        self.running + self.elsewhere() + 1
+    }
+}
+
 /// How long a peer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {

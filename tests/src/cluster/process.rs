@@ -9,19 +9,27 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 /// end of its input it kills the program: the kernel closes a pipe however the
 /// process at its other end dies. Only the keeper knows the process id, and
 /// knows that it is still the program's.
+///
+/// A terminal or `timeout` signals all processes of a group: the program ends by
+/// that, and its keepers not before it.
 const KEEPER: &str = r#"
+trap : HUP INT TERM
 exec 3<&0
 "$@" </dev/null 3<&- &
 program=$!
 (
+    trap : HUP INT TERM
     while read -r signal; do kill -s "$signal" "$program"; done
     kill -s KILL "$program"
 ) <&3 >/dev/null 2>&1 &
 signals=$!
 exec 3<&-
-wait "$program"
-code=$?
-kill "$signals" 2>/dev/null
+while
+    wait "$program"
+    code=$?
+    kill -0 "$program" 2>/dev/null
+do :; done
+kill -s KILL "$signals" 2>/dev/null
 exit "$code"
 "#;
 

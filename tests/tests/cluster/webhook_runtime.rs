@@ -4,6 +4,7 @@
 use headlint_tests::cluster::{Cluster, Webhook, mismatched_service, review, until};
 use headlint_tests::guest::Guest;
 use hyper::StatusCode;
+use serde_json::Value;
 
 use crate::Test::{self, Alone, Sharing};
 use crate::webhook_requests::{MISMATCH, ids, service, set};
@@ -12,6 +13,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("a_policy_that_fails_is_never_a_silent_pass", Sharing(a_policy_that_fails)),
     ("a_policy_that_loops_holds_nobody_up", Sharing(a_policy_that_loops)),
     ("related_objects_cost_no_answer", Sharing(related_objects_cost_no_answer)),
+    ("the_abandoned_take_no_place", Sharing(the_abandoned_take_no_place)),
     ("a_bad_policy_is_left_out_until_it_is_good", Sharing(a_bad_policy)),
     ("a_bad_configuration_changes_nothing", Sharing(a_bad_configuration)),
     ("what_is_known_outlives_the_api_server", Alone(what_is_known_outlives_the_api_server)),
@@ -94,6 +96,24 @@ fn related_objects_cost_no_answer(cluster: &Cluster) {
     assert_eq!(status, StatusCode::OK, "{body}");
     assert!(body.contains(MISMATCH), "{body}");
     assert_eq!(webhook.metric("headlint_related_objects_omitted_total"), Some(1.0));
+}
+
+/// A policy that goes on after its request gave up leaves the others their place.
+fn the_abandoned_take_no_place(cluster: &Cluster) {
+    let namespace = cluster.namespace();
+    let config = "concurrency: 1\nevaluationDeadlineMilliseconds: 20000";
+    let webhook = Webhook::start(&namespace, config);
+    let endless = Guest::evaluating("endless", "(loop $again br $again) unreachable");
+    add(&webhook, &Guest { kinds: ["StatefulSet", "DaemonSet"], ..endless });
+    let post = |plural, object: &Value| {
+        let review = review(namespace.name(), plural, object).to_string();
+        webhook.post(0, "/validate?timeout=1s", &review)
+    };
+    let (status, body) = post("statefulsets", &set("db", "db"));
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    let (status, body) = post("services", &mismatched_service("db"));
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(body.contains(MISMATCH) && !body.contains("judged nothing"), "{body}");
 }
 
 fn a_bad_policy(cluster: &Cluster) {

@@ -6,7 +6,7 @@ use headlint_tests::node::{Node, POD_IMAGE};
 use serde_json::json;
 
 use crate::Test;
-use crate::release::{HELM_3, HELM_4, NAME, Release, across};
+use crate::release::{HELM_3, HELM_4, Release, across};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("a_release_of_helm_3_lives_and_goes", |node| lives_and_goes(node, HELM_3, "Ignore")),
@@ -58,7 +58,7 @@ fn lives_and_goes(node: &Node, helm: Helm, failure_policy: &str) {
     namespace.warns_with(MISMATCH, &wrong);
     assert!(namespace.apply(&too_long()).success, "it only warns");
     let _ = namespace.delete(&too_long()).succeeded();
-    release.helm(&["test", NAME]);
+    release.test();
 
     release.upgrade(&["config.enforcement=deny"]);
     namespace.denies_with(TOO_LONG, &too_long());

@@ -12,7 +12,7 @@ use k8s_openapi::ByteString;
 use serde_json::Value;
 
 /// What the release, and with it most of what the chart makes, is called.
-pub(crate) const NAME: &str = "headlint";
+const NAME: &str = "headlint";
 const DEPLOYMENT: &str = "deployment/headlint";
 const CONFIGURATION: &str = "validatingwebhookconfiguration/headlint";
 
@@ -46,6 +46,13 @@ impl<'n> Release<'n> {
         let before = objects(&namespace);
         let release = Self { node, helm, namespace, installed: true, before };
         release.with_chart("install", &[]);
+        // Its replicas are ready a moment before kube-proxy knows of them.
+        let wrong = mismatched_service("routed").to_string();
+        let ask = ["create", "--dry-run=server", "--namespace=default", "-f", "-"];
+        until("its Service to be routed", || {
+            let told = release.namespace.kubectl(&ask, &wrong);
+            (!told.warnings().is_empty()).then_some(())
+        });
         release
     }
 
@@ -73,14 +80,29 @@ impl<'n> Release<'n> {
         self.until_replicas(2);
     }
 
+    /// Runs its tests.
+    #[track_caller]
+    pub(crate) fn test(&self) {
+        // What their Pods log is told as well.
+        let told = self.succeeds(&["test", NAME]).concat();
+        assert!(told.contains("headlint was asked, and warns"), "{}: {told}", self.helm.name());
+    }
+
     /// Runs Helm, which has to succeed and may not warn.
     #[track_caller]
-    pub(crate) fn helm(&self, args: &[&str]) {
-        let output = self.command(args).output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{} {args:?}: {error}{told}", self.helm.name());
+    fn helm(&self, args: &[&str]) {
+        let [_, error] = self.succeeds(args);
         assert_eq!(error, "", "{} {args:?}", self.helm.name());
+    }
+
+    /// What it prints, and how it warns.
+    #[track_caller]
+    fn succeeds(&self, args: &[&str]) -> [String; 2] {
+        let output = self.command(args).output().unwrap();
+        let told = [output.stdout, output.stderr];
+        let told = told.map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(output.status.success(), "{} {args:?}: {}", self.helm.name(), told.concat());
+        told
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use headlint_policies::engine::{FaultReason, Patience, Policy, Subject, Verdict};
 use headlint_policies::evaluate::{Judgement, Question};
 use headlint_policies::inventory::{Inventory, Snapshot};
+use tokio::sync::Semaphore;
 use tokio::task;
 
 use crate::metrics::Metrics;
@@ -37,7 +38,8 @@ pub(crate) enum Failure {
 #[derive(Clone, Copy)]
 pub(crate) struct Asker<'r> {
     pub(crate) runtime: &'r Arc<Runtime>,
-    pub(crate) suspensions: &'r Suspensions,
+    pub(crate) suspensions: &'r Arc<Suspensions>,
+    pub(crate) elsewhere: &'r Arc<Semaphore>,
     pub(crate) metrics: &'r Metrics,
 }
 
@@ -47,7 +49,7 @@ pub(super) async fn ask<'r>(
     subject: &Arc<Subject>,
     world: &Snapshot,
 ) -> Vec<Answer<'r>> {
-    let Asker { runtime, suspensions, metrics } = asker;
+    let Asker { runtime, suspensions, metrics, .. } = asker;
     let inventory: Arc<dyn Inventory + Send + Sync> = Arc::new(world.clone());
     let question = Question::new(runtime.rules(), subject, &inventory);
     let mut answers = Vec::new();
@@ -59,9 +61,8 @@ pub(super) async fn ask<'r>(
         }
         let mut judgement = question.ask(policy, Patience::Slice);
         if judgement.verdicts.as_ref().is_err_and(FaultReason::is_deadline) {
-            judgement = ask_elsewhere(runtime, policy, subject, &inventory).await;
+            judgement = ask_elsewhere(asker, policy, subject, &inventory).await;
             held = Instant::now();
-            suspensions.note(policy, judgement.verdicts.as_ref().err());
         }
         metrics.evaluation(&judgement);
         answers.push(Answer { policy, verdicts: judgement.verdicts.map_err(Failure::Fault) });
@@ -74,19 +75,25 @@ pub(super) async fn ask<'r>(
 }
 
 /// Asks once more on a thread that nobody waits for, until the policy's own
-/// deadline: it is a pure function.
+/// deadline: it is a pure function. It goes on when the request gives up, so that
+/// it needs a place that outlives the request's.
 async fn ask_elsewhere<'r>(
-    runtime: &'r Arc<Runtime>,
+    asker: Asker<'r>,
     policy: &'r Policy,
     subject: &Arc<Subject>,
     inventory: &Arc<dyn Inventory + Send + Sync>,
 ) -> Judgement<'r> {
-    let (shared, name) = (Arc::clone(runtime), policy.name().to_owned());
+    let (shared, suspensions) = (Arc::clone(asker.runtime), Arc::clone(asker.suspensions));
+    let place = Arc::clone(asker.elsewhere).acquire_owned().await;
+    let place = place.expect("nobody closes it");
+    let name = policy.name().to_owned();
     let (subject, inventory) = (Arc::clone(subject), Arc::clone(inventory));
     let asked = task::spawn_blocking(move || {
         let question = Question::new(shared.rules(), &subject, &inventory);
         let policy = shared.engine().policies().iter().find(|policy| policy.name() == name)?;
         let judgement = question.ask(policy, Patience::Deadline);
+        drop(place);
+        suspensions.note(policy, judgement.verdicts.as_ref().err());
         Some((judgement.verdicts, judgement.cost))
     });
     let (verdicts, cost) = asked
