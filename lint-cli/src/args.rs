@@ -19,6 +19,16 @@ Exit codes:
     };
 }
 
+macro_rules! review_exit_codes {
+    () => {
+        "\
+Exit codes:
+  0  the request is allowed
+  1  it is denied
+  2  a wrong argument, or a request that can't be answered"
+    };
+}
+
 /// Finds defects of Kubernetes headless Services, and of what uses them
 #[derive(Debug, Parser)]
 #[command(name = "headlint", version, arg_required_else_help = true, after_help = exit_codes!())]
@@ -44,6 +54,7 @@ pub(crate) enum Command {
     Lint(Box<LintArgs>),
     Explain(ExplainArgs),
     Rules(RulesArgs),
+    Review(ReviewArgs),
     Init(InitArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -251,6 +262,37 @@ pub(crate) struct RulesArgs {
 
     #[command(flatten)]
     pub(crate) policies: PolicyArgs,
+}
+
+/// Answer an AdmissionReview as the webhook does, without a cluster
+#[derive(Debug, clap::Args)]
+#[command(after_help = review_exit_codes!(), after_long_help = concat!("\
+Examples:
+  headlint review request.json --context k8s/
+  headlint review - --config webhook.yaml < request.json
+
+", review_exit_codes!()))]
+pub(crate) struct ReviewArgs {
+    /// The AdmissionReview, as JSON; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// A file or directory of what else is in the cluster; may be repeated. Without any, all
+    /// else is unknown
+    #[arg(long, value_name = "PATH")]
+    pub(crate) context: Vec<PathBuf>,
+
+    /// The namespace of objects in the context that name none
+    #[arg(long, value_name = "NS", default_value = "default", value_parser = namespace)]
+    pub(crate) namespace: String,
+
+    /// The configuration of the webhook
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Load all *.wasm in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policy_dir: Option<PathBuf>,
 }
 
 /// Write a commented headlint.yaml

@@ -4,4 +4,5 @@ pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod init;
 pub(crate) mod lint;
+pub(crate) mod review;
 pub(crate) mod rules;

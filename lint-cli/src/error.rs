@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use headlint_policies::config::Problem;
 use headlint_policies::engine::EngineError;
+use headlint_policies::finding::InputError;
+use headlint_webhook::review::ReviewError;
 
 /// What makes the exit code 2 before or after any manifest is judged.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,10 @@ pub(crate) enum Error {
     Baseline { path: PathBuf, reason: String },
     #[error("can't write {}: {source}", path.display())]
     WriteFile { path: PathBuf, source: io::Error },
+    #[error("{}", place(.0))]
+    Input(InputError),
+    #[error("{}: {source}", path.display())]
+    Review { path: PathBuf, source: ReviewError },
     #[error("can't start the built-in policies: {0}")]
     Engine(#[from] EngineError),
     #[error("can't start worker threads: {0}")]
@@ -74,6 +80,17 @@ impl Error {
             Self::WriteFile { .. } => {
                 "check that you may write there, and that it has room".to_owned()
             }
+            Self::Input(_) => "give it text that can be read".to_owned(),
+            Self::Review { source, .. } => match source {
+                ReviewError::Load(_) => {
+                    "`headlint-webhook check-config FILE` checks a configuration".to_owned()
+                }
+                ReviewError::Policy(_) => "build the policy anew, or leave it out".to_owned(),
+                ReviewError::Request { .. } => {
+                    "give it an AdmissionReview of version admission.k8s.io/v1, in JSON".to_owned()
+                }
+                ReviewError::Threads(_) => "allow more threads (`ulimit -u`)".to_owned(),
+            },
             Self::Engine(_) => {
                 "give it more memory (`ulimit -v`), or install headlint again".to_owned()
             }
@@ -81,6 +98,14 @@ impl Error {
             Self::Write(_) => "check that the place that output goes to has room".to_owned(),
         }
     }
+}
+
+/// What is wrong, behind the place where it is.
+fn place(error: &InputError) -> String {
+    let InputError { file, line, column, message } = error;
+    let numbers = [line, column].into_iter().flatten();
+    let place = numbers.fold(file.clone(), |place, number| format!("{place}:{number}"));
+    format!("{place}: {message}")
 }
 
 #[cfg(test)]
@@ -112,6 +137,21 @@ mod tests {
                 reason: "key must be a string".to_owned(),
             },
             Error::WriteFile { path: "headlint.yaml".into(), source: denied() },
+            Error::Input(InputError {
+                file: "set.yaml".to_owned(),
+                line: Some(3),
+                column: Some(5),
+                message: "`$.spec` must be a mapping, not a string".to_owned(),
+            }),
+            Error::Review {
+                path: "request.json".into(),
+                source: ReviewError::Request { status: 400, told: "it has no request".to_owned() },
+            },
+            Error::Review {
+                path: "request.json".into(),
+                source: ReviewError::Policy("my.wasm: no component".to_owned()),
+            },
+            Error::Review { path: "request.json".into(), source: ReviewError::Threads(denied()) },
             Error::Engine(EngineError::NoPolicies),
             Error::Threads(threads),
             Error::Write(denied()),

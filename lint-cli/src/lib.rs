@@ -61,6 +61,7 @@ where
         Command::Lint(args) => commands::lint::run(*args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
+        Command::Review(args) => commands::review::run(&args, terminal),
         Command::Init(args) => commands::init::run(&args, terminal),
         Command::Completions(args) => commands::generate::completions(&args, terminal),
         Command::Man(args) => commands::generate::man(&args, terminal),

@@ -201,16 +201,7 @@ fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
                 }
                 part.items.push(Item { document: manifest.document, projected, is_patch: false });
             }
-            Err(error) => {
-                let at = error.path.resolve(&manifest.root).highlight();
-                let position = source.position(at.start);
-                part.errors.push(InputError {
-                    file: source.name.clone(),
-                    line: Some(position.line),
-                    column: Some(position.column),
-                    message: error.to_string(),
-                });
-            }
+            Err(error) => part.errors.push(error.in_source(source, &manifest.root)),
         }
     }
     part

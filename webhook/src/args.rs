@@ -14,12 +14,7 @@ use crate::logging::Format;
 #[command(after_help = "\
 Exit codes of check-config, check-cluster and withdraw:
   0  all is well
-  2  it isn't, or a wrong argument
-
-Exit codes of review:
-  0  the request is allowed
-  1  it is denied
-  2  it can't be answered")]
+  2  it isn't, or a wrong argument")]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -39,8 +34,6 @@ pub enum Command {
     /// Remove the webhook configuration of a Helm release, and wait until no API server asks any
     /// more: before an uninstallation
     Withdraw(WithdrawArgs),
-    /// Answer one request without a cluster
-    Review(ReviewArgs),
 }
 
 impl Args {
@@ -127,30 +120,6 @@ pub struct ServeArgs {
     /// How long requests may take to end when nothing more is accepted
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub drain_seconds: u32,
-}
-
-/// What to answer.
-#[derive(Clone, Debug, clap::Args)]
-pub struct ReviewArgs {
-    /// The AdmissionReview, as JSON; `-` is standard input
-    pub file: PathBuf,
-
-    /// A file or folder of what else is in the cluster; may be repeated. Without any, all
-    /// else is unknown
-    #[arg(long, value_name = "PATH")]
-    pub context: Vec<PathBuf>,
-
-    /// The namespace of objects in the context that name none
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub namespace: String,
-
-    /// The configuration
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Load all *.wasm in this folder beside the built-in policies
-    #[arg(long, value_name = "DIR")]
-    pub policy_dir: Option<PathBuf>,
 }
 
 /// What to check.

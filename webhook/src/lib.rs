@@ -58,14 +58,6 @@ pub fn run<T: Into<OsString> + Clone>(
         }
         Command::CheckCluster(args) => tell(check_cluster::check(&args)),
         Command::Withdraw(args) => tell(withdraw::withdraw(&args)),
-        Command::Review(args) => match review::review(&args, &mut std::io::stdout()) {
-            Ok(code) => ExitCode::from(code),
-            Err(error) => {
-                // Nothing more can be told where even that can't be written.
-                let _ = writeln!(std::io::stderr(), "error: {error:#}");
-                ExitCode::from(WRONG)
-            }
-        },
         Command::Serve(args) => match serve(*args, reviewer) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

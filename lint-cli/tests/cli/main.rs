@@ -16,6 +16,7 @@ mod config;
 mod fixing;
 mod formats;
 mod rendering;
+mod reviewing;
 mod small;
 
 use buffer::Buffer;

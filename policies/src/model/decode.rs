@@ -7,7 +7,8 @@
 //! numbers or booleans.
 
 use super::{IntOrString, Label};
-use crate::manifest::{Node, Value};
+use crate::finding::InputError;
+use crate::manifest::{Node, Source, Value};
 use crate::path::Path;
 
 /// A value of a type that the API server refuses, in a field that the model
@@ -24,6 +25,19 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
+    /// The same, at its place in the text that the object was read from.
+    #[must_use]
+    pub fn in_source(&self, source: &Source, root: &Node) -> InputError {
+        let at = self.path.resolve(root).highlight();
+        let position = source.position(at.start);
+        InputError {
+            file: source.name.clone(),
+            line: Some(position.line),
+            column: Some(position.column),
+            message: self.to_string(),
+        }
+    }
+
     /// YAML reads `y`, `on` and `1.0` as something else than text.
     fn advice(&self) -> &'static str {
         match (self.expected, self.found) {

@@ -1,8 +1,10 @@
 //! A release from its installation to its end.
 
-use headlint_tests::cluster::{MISMATCH, mismatched_service};
+use headlint_tests::cluster::{Authority, Identity, MISMATCH, Namespace, mismatched_service};
+use headlint_tests::guest::Guest;
 use headlint_tests::helm::Helm;
 use headlint_tests::node::{Node, POD_IMAGE};
+use k8s_openapi::ByteString;
 use serde_json::json;
 
 use crate::Test;
@@ -11,6 +13,7 @@ use crate::release::{HELM_3, HELM_4, Release, across};
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("a_release_of_helm_3_lives_and_goes", |node| lives_and_goes(node, HELM_3, "Ignore")),
     ("a_release_of_helm_4_lives_and_goes", |node| lives_and_goes(node, HELM_4, "Fail")),
+    ("a_release_takes_a_certificate_and_policies_of_ours", takes_what_is_ours),
 ];
 
 /// Its Pods can't be made, and no other object heals that.
@@ -80,5 +83,44 @@ fn lives_and_goes(node: &Node, helm: Helm, failure_policy: &str) {
     let load = release.load(&namespace, None);
     across(&load, "the uninstallation", || release.uninstall());
     drop(load);
+    release.assert_nothing_is_left();
+}
+
+/// A Secret with a certificate, and a ConfigMap with a policy, that are there
+/// before the release: the values that name them.
+fn ours(namespace: &Namespace<'_>) -> Vec<String> {
+    let authority = Authority::new();
+    let name = format!("headlint.{}.svc", namespace.name());
+    let Identity { certificate, key } = authority.issue(&[name]);
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": {"name": "our-certificate"},
+        "stringData": {"tls.crt": certificate, "tls.key": key},
+    });
+    let mut policy = Guest::evaluating("our-policy", format!("i32.const {}", Guest::DATA));
+    policy.data = Guest::findings(1, b"our-policy", b"$.spec", b"we found it");
+    let policies = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "our-policies"},
+        "binaryData": {"our-policy.wasm": ByteString(policy.component())},
+    });
+    let _ = namespace.apply(&secret.to_string()).succeeded();
+    let _ = namespace.kubectl(&["create", "-f", "-"], &policies.to_string()).succeeded();
+    vec![
+        "certificates.source=secret".to_owned(),
+        "certificates.secret.name=our-certificate".to_owned(),
+        format!("certificates.secret.caBundle={}", authority.certificate()),
+        "policies.configMap.name=our-policies".to_owned(),
+    ]
+}
+
+fn takes_what_is_ours(node: &Node) {
+    let namespace = node.cluster().namespace();
+    let mut release = Release::install_with(node, HELM_4, ours);
+    let outcome = namespace.dry_run(&mismatched_service("wrong").to_string()).succeeded();
+    let warnings = outcome.warnings();
+    for told in [MISMATCH, "our-policy: we found it"] {
+        assert!(warnings.iter().any(|warning| warning.starts_with(told)), "{warnings:?}");
+    }
+    release.uninstall();
     release.assert_nothing_is_left();
 }

@@ -38,14 +38,26 @@ impl<'n> Release<'n> {
     /// until it is ready.
     #[track_caller]
     pub(crate) fn install(node: &'n Node, helm: Helm) -> Self {
+        Self::install_with(node, helm, |_| Vec::new())
+    }
+
+    /// The same, with values that what is put into its namespace before has to do
+    /// with.
+    #[track_caller]
+    pub(crate) fn install_with(
+        node: &'n Node,
+        helm: Helm,
+        prepare: impl FnOnce(&Namespace<'_>) -> Vec<String>,
+    ) -> Self {
         let namespace = node.cluster().namespace();
         let restricted = "pod-security.kubernetes.io/enforce=restricted";
         let _ = namespace
             .kubectl(&["label", "namespace", namespace.name(), restricted], "")
             .succeeded();
+        let values = prepare(&namespace);
         let before = objects(&namespace);
         let release = Self { node, helm, namespace, installed: true, before };
-        release.with_chart("install", &[]);
+        release.with_chart("install", &Vec::from_iter(values.iter().map(String::as_str)));
         // Its replicas are ready a moment before kube-proxy knows of them.
         let wrong = mismatched_service("routed").to_string();
         let ask = ["create", "--dry-run=server", "--namespace=default", "-f", "-"];

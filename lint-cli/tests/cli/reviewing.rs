@@ -1,13 +1,11 @@
-//! `headlint-webhook review`: one answer without a cluster.
-
-#![allow(clippy::unwrap_used)]
+//! `headlint review`: the webhook's answer without a cluster.
 
 use std::fs;
 use std::path::Path;
 
-use headlint_webhook::args::{Args, Command, ReviewArgs};
-use headlint_webhook::review::review;
 use serde_json::{Value, json};
+
+use crate::run;
 
 const SET: &str = "\
 apiVersion: apps/v1
@@ -49,14 +47,10 @@ fn request(folder: &Path, cluster_ip: &str) -> String {
     file.display().to_string()
 }
 
-fn answer(arguments: &[&str]) -> Result<(Value, u8), String> {
-    let arguments = ["headlint-webhook", "review"].iter().chain(arguments);
-    let args = <Args as clap::Parser>::try_parse_from(arguments).map_err(|it| it.to_string())?;
-    let Command::Review(args) = args.command() else { panic!("it is `review`") };
-    let args: ReviewArgs = args;
-    let mut stdout = Vec::new();
-    let code = review(&args, &mut stdout).map_err(|error| format!("{error:#}"))?;
-    Ok((serde_json::from_slice(&stdout).unwrap(), code))
+fn answer(arguments: &[&str]) -> (Value, u8) {
+    let ran = run(&[&["review"], arguments].concat());
+    assert_eq!(ran.stderr, "");
+    (serde_json::from_str(&ran.stdout).unwrap(), ran.code)
 }
 
 #[test]
@@ -69,39 +63,49 @@ fn the_answer_is_that_of_a_cluster_with_this_context() {
     let context = context.to_str().unwrap();
 
     let file = request(folder.path(), "10.0.0.1");
-    let (said, code) = answer(&[&file, "--context", context]).unwrap();
+    let (said, code) = answer(&[&file, "--context", context]);
     assert_eq!((said["response"]["allowed"].as_bool(), code), (Some(true), 0));
     assert_eq!(said["response"]["uid"], "705ab4f5-6393-11e8-b7cc-42010a800002");
     let warnings = said["response"]["warnings"].to_string();
     assert!(warnings.contains("statefulset-service-not-headless"), "{said}");
-    let (said, _) = answer(&[&file]).unwrap();
+    let (said, _) = answer(&[&file]);
     assert!(said["response"]["warnings"].is_null(), "without a context: {said}");
 
     let config = folder.path().join("config.yaml");
     fs::write(&config, "rules: {statefulset-service-not-headless: deny}").unwrap();
     let config = config.to_str().unwrap();
-    let (said, code) = answer(&[&file, "--context", context, "--config", config]).unwrap();
+    let (said, code) = answer(&[&file, "--context", context, "--config", config]);
     assert_eq!((said["response"]["allowed"].as_bool(), code), (Some(false), 1), "{said}");
     let file = request(folder.path(), "None");
-    let (said, code) = answer(&[&file, "--context", context, "--config", config]).unwrap();
+    let (said, code) = answer(&[&file, "--context", context, "--config", config]);
     assert_eq!((said["response"]["allowed"].as_bool(), code), (Some(true), 0), "{said}");
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
+fn what_cannot_be_read_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = request(folder.path(), "None");
-    let broken = folder.path().join("broken.yaml");
-    fs::write(&broken, "a: [\n").unwrap();
-    let broken = broken.to_str().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let broken = write("broken.yaml", "a: 1\nb: [\n");
+    let wrong = write("wrong.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: 1}\n");
+    let none = write("none.json", "{}");
+    let typo = write("typo.yaml", "enforcment: deny\n");
     for (arguments, told) in [
-        (&["gone.json"][..], "can't read gone.json"),
-        (&[broken], "broken.yaml: "),
-        (&[&file, "--context", broken], "broken.yaml: line "),
-        (&[&file, "--context", "gone"], "can't read gone"),
+        (&["gone.json"][..], "gone.json: can't be read"),
+        (&[&none], "the webhook would answer 400: "),
+        (&[&broken], "the webhook would answer 400: "),
+        (&[&file, "--context", &broken], "broken.yaml:3"),
+        (&[&file, "--context", &wrong], "wrong.yaml:3:18: `$.metadata.name` must be a string"),
+        (&[&file, "--context", "gone"], "gone: can't be read"),
         (&[&file, "--config", "gone.yaml"], "can't read gone.yaml"),
+        (&[&file, "--config", &typo], "typo.yaml:1:1: "),
     ] {
-        let error = answer(arguments).unwrap_err();
-        assert!(error.contains(told), "{arguments:?}: {error}");
+        let ran = run(&[&["review"], arguments].concat());
+        assert!(ran.stderr.contains(told), "{arguments:?}: {}", ran.stderr);
+        assert_eq!((ran.stdout.as_str(), ran.code), ("", 2), "{arguments:?}");
     }
 }
