@@ -99,7 +99,7 @@ fn mappings(value: &Value, path: &str, found: &mut Vec<String>) {
     for (key, value) in fields {
         // Keys of these are the user's own.
         let free = ["labels", "annotations", "podAnnotations", "podLabels", "nodeSelector"];
-        if !free.contains(&key.as_str()) && path != "resources." {
+        if !free.contains(&key.as_str()) {
             mappings(value, &format!("{path}{key}."), found);
         }
     }
@@ -112,11 +112,17 @@ fn a_misspelt_key_is_refused_wherever_it_is() {
     let mut paths = Vec::new();
     mappings(&values, "", &mut paths);
     // Those that are empty by default, too.
-    paths.extend(
-        ["config.cluster.", "config.exemptions[0].", "certificates.certManager.issuerRef."]
-            .map(str::to_owned),
-    );
-    paths.retain(|path| path != "policies.");
+    let empty = [
+        "config.cluster.",
+        "config.exemptions[0].",
+        "certificates.certManager.issuerRef.",
+        "policies.configMap.",
+        "tolerations[0].",
+        "affinity.nodeAffinity.",
+        "resources.limits.",
+        "networkPolicy.metricsFrom[0].podSelector.",
+    ];
+    paths.extend(empty.map(str::to_owned));
     assert!(paths.len() > 15, "{paths:?}");
     let chart = chart();
     let chart = chart.to_str().unwrap();
@@ -135,6 +141,26 @@ fn a_misspelt_key_is_refused_wherever_it_is() {
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success(), "{}: {set} is accepted", helm.name());
             assert!(error.contains("mispelt"), "{}: {set}: {error}", helm.name());
+        }
+    }
+}
+
+#[test]
+fn names_are_never_too_long() {
+    let values = ci_values().into_iter().find(|file| file.ends_with("default-values.yaml"));
+    let values = values.unwrap();
+    let chart = chart();
+    let release = format!("{}.{}", "a".repeat(25), "b".repeat(27));
+    let args = ["template", &release, chart.to_str().unwrap(), "--values"];
+    let fail = ["--set", "webhook.failurePolicy=Fail"];
+    for helm in HELMS {
+        let output = helm.run([&args[..], &[values.to_str().unwrap()], &fail].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let names = text.lines().filter_map(|line| line.strip_prefix("  name: "));
+        let names: BTreeSet<_> = names.collect();
+        assert!(names.len() > 3 && names.iter().any(|name| name.ends_with("-uninstall")));
+        for name in names {
+            assert!(name.len() <= 63 && !name.contains('.'), "{}: {name}", helm.name());
         }
     }
 }

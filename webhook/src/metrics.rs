@@ -278,6 +278,7 @@ impl Metrics {
     }
 
     fn register(&mut self) {
+        self.begin();
         let registry = &mut self.registry;
         registry.register(
             "build",
@@ -393,6 +394,16 @@ impl Metrics {
             Unit::Seconds,
             self.context_event_time.clone(),
         );
+    }
+
+    /// Series that begin with the first request that they count would hide it: an
+    /// increase from nothing is none.
+    fn begin(&self) {
+        for verdict in [Verdict::Shed, Verdict::Malformed] {
+            let labels =
+                RequestLabels { kind: UNREAD, operation: UNREAD, verdict: verdict.as_str() };
+            drop(self.requests.get_or_create(&labels));
+        }
     }
 
     /// Counts a request of `kind` (such as `Service`) and

@@ -41,7 +41,12 @@ pub async fn reviewer_with(shared: &Shared, lifetimes: Lifetimes) -> anyhow::Res
     // What the API server doesn't list isn't there; kinds that it doesn't show
     // are unknown.
     let profile = config.cluster.clone();
-    let knowledge = Knowledge { complete: true, profile: profile.clone(), ..Knowledge::default() };
+    let knowledge = Knowledge {
+        complete: true,
+        namespaces: config.namespaces.clone(),
+        profile: profile.clone(),
+        ..Knowledge::default()
+    };
     let live = Arc::new(Live::new(knowledge));
     let settings = context::Settings {
         namespaces: config.namespaces.iter().cloned().collect(),

@@ -1,18 +1,18 @@
+{{/* Other names begin with it, of which labels and Services take 63 letters, and no
+     dots. */}}
 {{- define "headlint.name" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride -}}
-{{- else if contains "headlint" .Release.Name -}}
-{{- .Release.Name -}}
-{{- else -}}
-{{- printf "%s-headlint" .Release.Name -}}
-{{- end -}}
+{{- $release := .Release.Name -}}
+{{- $own := contains "headlint" $release | ternary $release (printf "%s-headlint" $release) -}}
+{{- .Values.fullnameOverride | default $own | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- end }}
 
 {{- define "headlint.certificate" -}}
 {{- if eq .Values.certificates.source "secret" -}}
 {{- required "certificates.secret.name: the name of your Secret" .Values.certificates.secret.name -}}
 {{- else -}}
-{{- printf "%s-certificate" (include "headlint.name" .) -}}
+{{- /* One that cert-manager made stays, and is nothing that Helm may take over. */ -}}
+{{- $maker := eq .Values.certificates.source "cert-manager" | ternary "cert-manager" "certificate" -}}
+{{- printf "%s-%s" (include "headlint.name" .) $maker -}}
 {{- end -}}
 {{- end }}
 
@@ -47,6 +47,11 @@ namespaceSelector:
       operator: NotIn
       values: {{- append .Values.webhook.excludedNamespaces .Release.Namespace | uniq | toYaml | nindent 8 }}
     - {key: headlint.dev/webhook, operator: NotIn, values: [ignore]}
+    {{- with .Values.config.namespaces }}
+    - key: kubernetes.io/metadata.name
+      operator: In
+      values: {{- uniq . | toYaml | nindent 8 }}
+    {{- end }}
 clientConfig:
   service: {namespace: {{ .Release.Namespace }}, name: {{ include "headlint.name" . }}, path: /validate}
   {{- if eq .Values.certificates.source "secret" }}
@@ -57,6 +62,11 @@ clientConfig:
 timeoutSeconds: {{ .Values.webhook.timeoutSeconds }}
 admissionReviewVersions: [v1]
 sideEffects: None
+{{- end }}
+
+{{/* Where `helm test` asks. */}}
+{{- define "headlint.testNamespace" -}}
+{{- .Values.test.namespace | default (first (append (.Values.config.namespaces | default list) "default")) -}}
 {{- end }}
 
 {{/* What all Pods of the chart may do, which is what *restricted* asks, and less. */}}
@@ -102,6 +112,12 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .root.Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.priorityClassName }}
+priorityClassName: {{ . }}
 {{- end }}
 containers:
   - name: {{ .account }}

@@ -14,6 +14,7 @@ use crate::cases::root;
 
 /// Names of files in the cluster's folder.
 pub(super) const KUBECONFIG: &str = "kubeconfig";
+const CONTROLLERS_KUBECONFIG: &str = "controllers.kubeconfig";
 const AUTHORITY: &str = "ca.crt";
 const CERTIFICATE: &str = "api-server.crt";
 const KEY: &str = "api-server.key";
@@ -63,7 +64,9 @@ pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
     let accounts = KeyPair::generate().expect("a key");
     write(ACCOUNTS_KEY, &accounts.serialize_pem());
     write(ACCOUNTS_PUBLIC_KEY, &accounts.public_key_pem());
-    write(TOKENS, "administrator,administrator,administrator,\"system:masters\"\n");
+    let users = ["administrator", "system:kube-controller-manager"];
+    let tokens = users.map(|user| format!("{user},{user},{user},\"system:masters\"\n"));
+    write(TOKENS, &tokens.concat());
     let audit = json!({
         "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
         "omitStages": ["RequestReceived"],
@@ -77,18 +80,21 @@ pub(super) fn prepare(network: &Network, authority: &Authority, folder: &Path) {
     write(AUDIT_POLICY, &audit.to_string());
     let ca = folder.join(AUTHORITY);
     fs::write(&ca, authority.certificate()).expect("it can be written");
-    let kubeconfig = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "administrator"}}],
-        "clusters": [{"name": "test", "cluster": {
-            "server": format!("https://{}:6443", network.api_server()),
-            "certificate-authority": ca,
-        }}],
-        "users": [{"name": "administrator", "user": {"token": "administrator"}}],
-    });
-    write(KUBECONFIG, &kubeconfig.to_string());
+    let kubeconfig = |user: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "clusters": [{"name": "test", "cluster": {
+                "server": format!("https://{}:6443", network.api_server()),
+                "certificate-authority": ca,
+            }}],
+            "users": [{"name": user, "user": {"token": user}}],
+        })
+    };
+    write(KUBECONFIG, &kubeconfig(users[0]).to_string());
+    write(CONTROLLERS_KUBECONFIG, &kubeconfig(users[1]).to_string());
 }
 
 pub(super) fn etcd(network: &Network, folder: &Path) -> Process {
@@ -147,7 +153,7 @@ pub(super) fn controllers(network: &Network, folder: &Path) -> Process {
         None => command.arg(format!("--controllers={}", CONTROLLERS.join(","))),
     };
     command
-        .arg(file("kubeconfig", KUBECONFIG))
+        .arg(file("kubeconfig", CONTROLLERS_KUBECONFIG))
         .args(["--leader-elect=false", "--secure-port=0"])
         .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
     Process::start("kube-controller-manager", &command, folder)

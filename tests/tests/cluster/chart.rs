@@ -23,6 +23,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("chart_is_accepted_without_a_warning", Sharing(chart_is_accepted_without_a_warning)),
     ("chart_lives_with_helm_3", Alone(|cluster| lives(cluster, HELMS[0]))),
     ("chart_lives_with_helm_4", Alone(|cluster| lives(cluster, HELMS[1]))),
+    ("chart_changes_who_makes_certificates", Alone(chart_changes_who_makes_certificates)),
+    ("chart_serves_single_namespaces", Alone(chart_serves_single_namespaces)),
     ("commands_of_hooks_say_what_is_wrong", Sharing(commands_of_hooks_say_what_is_wrong)),
     ("chart_locks_no_cluster", Alone(chart_locks_no_cluster)),
     ("chart_gives_the_rights_that_are_used", Alone(rights::chart_gives_the_rights_that_are_used)),
@@ -217,6 +219,69 @@ fn lives(cluster: &mut Cluster, helm: Helm) {
     });
 }
 
+/// The webhook and cert-manager write what they would, and are told apart.
+fn chart_changes_who_makes_certificates(cluster: &mut Cluster) {
+    const SECRET: [&str; 3] = [
+        "certificates.source=secret",
+        "certificates.secret.name=ours",
+        "certificates.secret.caBundle=ours",
+    ];
+    for helm in HELMS {
+        let home = cluster.namespace();
+        restrict(&home);
+        define_resources(&home);
+        let release = Release::install(helm, &home, &[]);
+        let name = format!("validatingwebhookconfiguration/{}", release.full_name());
+        let write = |manager: &str, bundle: &str| {
+            let patch = |at: usize| {
+                let path = format!("/webhooks/{at}/clientConfig/caBundle");
+                json!({"op": "add", "path": path, "value": bundle})
+            };
+            let patch = json!([patch(0), patch(1)]).to_string();
+            let manager = format!("--field-manager={manager}");
+            let args = ["patch", &name, "--type=json", "--patch", &patch, &manager];
+            let _ = home.kubectl(&args, "").succeeded();
+        };
+        write("headlint-webhook", "c2VsZg==");
+        release.replace_owner(&SECRET);
+        assert_eq!(release.bundle(), "b3Vycw==", "{}", helm.name());
+        release.upgrade(&["certificates.source=cert-manager"]);
+        let made = format!("{}-cert-manager", release.full_name());
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": made},
+            "type": "kubernetes.io/tls", "data": {"tls.crt": "", "tls.key": ""},
+        });
+        let _ = home.apply(&secret.to_string()).succeeded();
+        write("cert-manager-cainjector", "Y2VydA==");
+        // Nothing that the chart takes over is somebody else's now.
+        release.upgrade(&[]);
+        release.certificates();
+        release.helm(&["rollback", release.name(), "3"]);
+        release.upgrade(&[]);
+        release.helm(&["uninstall", release.name(), "--no-hooks"]);
+    }
+}
+
+/// The account may read nowhere else, and nobody asks about anything else.
+fn chart_serves_single_namespaces(cluster: &mut Cluster) {
+    let (home, judged, other) = (cluster.namespace(), cluster.namespace(), cluster.namespace());
+    restrict(&home);
+    let namespaces = format!("config.namespaces={{{}}}", judged.name());
+    let release = Release::install(HELMS[1], &home, &["webhook.failurePolicy=Fail", &namespaces]);
+    let mut replicas = release.replicas(1);
+    replicas.iter_mut().for_each(Replica::until_ready);
+    until("the API server to ask", || {
+        (judged.dry_run(&mismatch()).warnings().len() == 1).then_some(())
+    });
+    assert_eq!(other.dry_run(&mismatch()).succeeded().warnings(), [""; 0]);
+    let asked = format!("--namespace={}", judged.name());
+    let told = release.run_hook("test", &["check-cluster", &asked]);
+    assert!(told.contains(MISMATCH), "{told}");
+    let unknown = replicas[0].metric("headlint_context_unknown", "reason=\"forbidden\"");
+    assert_eq!(unknown, 0.0, "it may read what it reads");
+    release.helm(&["uninstall", release.name(), "--no-hooks"]);
+}
+
 /// Where headlint isn't asked, and where Helm has nothing to do with it.
 fn commands_of_hooks_say_what_is_wrong(cluster: &Cluster) {
     let run = |args: &[&str]| {
@@ -322,6 +387,8 @@ spec: {selector: {app: web}, ports: [{port: 80}]}";
         let got = judged.kubectl(&["get", "endpointslices", "-o", "name"], "").succeeded();
         (got.stdout.lines().count() == 1).then_some(())
     });
+    let _ = judged.kubectl(&["delete", "endpoints", "web"], "").succeeded();
+    until("the endpoints", || judged.get("endpoints/web"));
     // A namespace can be emptied.
     let _ = judged.kubectl(&["delete", "namespace", name, "--timeout=100s"], "").succeeded();
     // And the way out needs no webhook.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use headlint_policies::engine::{Engine, Limits, Subject, Verdict};
 use headlint_policies::evaluate::{RuleFilter, evaluate};
 use headlint_policies::inventory::{Answer, Inventory, Knowledge, Live, UnknownReason};
-use headlint_tests::cluster::{Cluster, Namespace, until};
+use headlint_tests::cluster::{Cluster, Namespace, Webhook, review, until};
 use headlint_webhook::context::{Context, Settings, State, connect};
 use headlint_webhook::pending::{Judge, Pending};
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -23,6 +23,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("the_context_outlives_a_killed_api_server", Alone(outlives)),
     ("a_forbidden_kind_is_unknown_until_it_is_granted", Sharing(forbidden)),
     ("a_finding_that_stands_becomes_one_event", Sharing(one_event)),
+    ("what_is_not_read_is_unknown", Sharing(what_is_not_read_is_unknown)),
 ];
 
 /// A context of its own, on threads of its own, until it is dropped.
@@ -102,6 +103,19 @@ fn follows(cluster: &Cluster) {
     });
     for status in running.context.status() {
         assert_eq!((status.state, status.malformed), (State::Live, 0), "{}", status.kind);
+    }
+}
+
+/// The Service is there, and the webhook doesn't look.
+fn what_is_not_read_is_unknown(cluster: &Cluster) {
+    let (read, other) = (cluster.namespace(), cluster.namespace());
+    let webhook = Webhook::start(&read, &format!("namespaces: [{}]", read.name()));
+    for (namespace, missing) in [(&read, true), (&other, false)] {
+        let set = crate::webhook_requests::set("db", "db");
+        let review = review(namespace.name(), "statefulsets", &set).to_string();
+        let (status, body) = webhook.post(0, "/validate", &review);
+        assert_eq!(status, StatusCode::OK, "{body}");
+        assert_eq!(body.contains("statefulset-service-missing"), missing, "{body}");
     }
 }
 

@@ -8,6 +8,7 @@ mod chart;
 mod context;
 mod faults;
 mod harness;
+mod live;
 mod parity;
 mod webhook_actions;
 mod webhook_order;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         context::TESTS,
         faults::TESTS,
         harness::TESTS,
+        live::TESTS,
         parity::TESTS,
         webhook_actions::TESTS,
         webhook_order::TESTS,

@@ -101,6 +101,15 @@ fn a_dead_webhook_locks_no_cluster(node: &Node) {
         .succeeded();
     let wait = ["-n", "kube-system", "rollout", "status", "deployment/system", "--timeout=2m"];
     let _ = namespace.kubectl(&wait, "").succeeded();
+    // The API server can say where it is.
+    let own = ["-n", "default", "delete", "endpoints,endpointslices", "kubernetes"];
+    let _ = namespace.kubectl(&own, "").succeeded();
+    for kind in [
+        "/api/v1/namespaces/default/endpoints",
+        "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+    ] {
+        until("the API server to be found", || cluster.get(&format!("{kind}/kubernetes")).ok());
+    }
     // Controllers go on: there is another Pod for the one that goes.
     let _ = namespace.kubectl(&["delete", "pod", "--all"], "").succeeded();
     let wait = ["rollout", "status", "deployment/before", "--timeout=2m"];

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use headlint_tests::cluster::{Backend, Balancer, Cluster, Namespace, Replica};
-use headlint_tests::helm::{Helm, chart};
+use headlint_tests::helm::{HELMS, Helm, chart};
 use serde_json::Value;
 
 /// In a namespace of its own, of whose name all other names are made.
@@ -38,9 +38,22 @@ impl<'n, 'c> Release<'n, 'c> {
         self.mount();
     }
 
+    /// Upgrades to values that set what somebody else wrote: Helm 4 asks whether
+    /// that is meant.
+    pub(super) fn replace_owner(&self, values: &[&str]) {
+        let meant = ["--force-conflicts"];
+        self.write_with("upgrade", values, if self.helm == HELMS[1] { &meant } else { &[] });
+        self.mount();
+    }
+
     fn write(&self, verb: &str, values: &[&str]) {
+        self.write_with(verb, values, &[]);
+    }
+
+    fn write_with(&self, verb: &str, values: &[&str], flags: &[&str]) {
         let chart = chart();
         let mut args = vec![verb, self.name(), chart.to_str().unwrap()];
+        args.extend(flags);
         args.extend(["--set", "image.repository=registry.example.com/headlint"]);
         args.extend(values.iter().flat_map(|value| ["--set", value]));
         self.helm(&args);
