@@ -77,8 +77,8 @@ impl Knowledge {
 impl Snapshot {
     /// Builds it. Of two objects with the same kind, namespace and name the
     /// later counts, as it would if both were applied; otherwise their order
-    /// doesn't matter. A workload whose owner is there too is left out: the
-    /// owner's template stands for it.
+    /// doesn't matter. A workload whose owner is there too is left out, for the
+    /// owner's template stands for it; so is a slice that mirrors Endpoints.
     pub fn build(objects: impl IntoIterator<Item = Arc<Projected>>, knowledge: Knowledge) -> Self {
         let world = World::build(objects, &knowledge.profile.zone);
         Self::of(Arc::new(world), Arc::new(knowledge))

@@ -21,10 +21,10 @@ pub(super) struct World {
     meant: Meant,
     /// ServiceMonitors that look for Services in all namespaces.
     everywhere: Mentions,
-    /// Workloads whose owner is there too: the owner's template stands for
-    /// them.
+    /// Workloads and slices of Endpoints whose owner is there too, which stands
+    /// for them.
     hidden: HashMap<Identity, Arc<Projected>>,
-    /// Workloads by their owner, hidden or not.
+    /// The same by their owner, hidden or not.
     dependents: HashMap<Identity, Vec<Arc<Projected>>>,
     /// How many custom objects may produce others in any namespace.
     produced: usize,
@@ -312,6 +312,11 @@ fn shelf<'s>(shelves: &'s mut HashMap<String, Shelf>, namespace: &str) -> &'s mu
 fn owner(projected: &Projected) -> Option<&ObjectRef> {
     match projected.object {
         Object::Workload(_) => projected.controller.as_deref(),
+        // The slices of Endpoints say nothing that those don't; those of a Service
+        // tell of its Pods.
+        Object::Endpoints(_) => {
+            projected.controller.as_deref().filter(|owner| owner.kind == "Endpoints")
+        }
         _ => None,
     }
 }

@@ -42,9 +42,16 @@ impl Projected {
         self.object.meta()
     }
 
-    /// Whether a controller wrote it.
+    /// Whether a controller wrote it, or the API server, which gives itself a
+    /// Service.
     pub fn is_controlled(&self) -> bool {
-        self.controller.is_some()
+        let ObjectRef { kind, namespace, name, .. } = &self.meta().object_ref;
+        let own = || {
+            namespace == "default"
+                && name == "kubernetes"
+                && ["Service", "Endpoints", "EndpointSlice"].contains(&kind.as_str())
+        };
+        self.controller.is_some() || own()
     }
 }
 

@@ -215,6 +215,8 @@ fn lives(cluster: &mut Cluster, helm: Helm) {
     load.flow("when it is gone", 2);
     until("nothing to be left", || {
         let left: Vec<_> = Release::left(&home).difference(&before).cloned().collect();
+        // What it waits for, where it waits in vain.
+        (!left.is_empty()).then(|| println!("still there: {left:?}"));
         left.is_empty().then_some(())
     });
 }
