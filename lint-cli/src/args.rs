@@ -31,7 +31,14 @@ Exit codes:
 
 /// Finds defects of Kubernetes headless Services, and of what uses them
 #[derive(Debug, Parser)]
-#[command(name = "headlint", version, arg_required_else_help = true, after_help = exit_codes!())]
+#[command(name = "headlint", version, arg_required_else_help = true)]
+#[command(after_help = exit_codes!(), after_long_help = concat!("\
+Examples:
+  headlint lint k8s/
+  kubectl get svc,sts,deploy,endpointslices,netpol -A -o yaml | headlint lint -
+  headlint explain statefulset-service-missing
+
+", exit_codes!()))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -66,6 +73,7 @@ pub(crate) enum Command {
 /// and reports what is wrong with the headless Services among them and with
 /// what uses them. No cluster is needed.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("fixing").args(["fix", "diff"]).multiple(true))]
 #[command(after_help = exit_codes!(), after_long_help = concat!("\
 Examples:
   headlint lint                              all manifests below this directory
@@ -111,7 +119,7 @@ pub(crate) struct LintArgs {
     pub(crate) fix: bool,
 
     /// With --fix or --diff: also make the edits that are guesses at what was meant
-    #[arg(long)]
+    #[arg(long, requires = "fixing")]
     pub(crate) unsafe_fixes: bool,
 
     /// Show what --fix would change, and change nothing
@@ -177,7 +185,7 @@ pub(crate) struct LintArgs {
     pub(crate) baseline: Option<PathBuf>,
 
     /// Write all findings into a baseline, to be left out from now on
-    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "fixing"])]
     pub(crate) write_baseline: Option<PathBuf>,
 
     /// How many threads work [default: the number of processors]

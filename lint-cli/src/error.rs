@@ -33,7 +33,7 @@ pub(crate) enum Error {
     NoTool { tool: &'static str },
     #[error("`{command}` failed: {told}")]
     Tool { command: String, told: String },
-    #[error("standard output can take one thing only")]
+    #[error("standard output, or a file, can take one thing only")]
     SeveralOutputs,
     #[error("{} is no baseline: {reason}", path.display())]
     Baseline { path: PathBuf, reason: String },
@@ -43,6 +43,11 @@ pub(crate) enum Error {
     Input(InputError),
     #[error("{}: {source}", path.display())]
     Review { path: PathBuf, source: ReviewError },
+    #[error(
+        "{first}{}; {written} files were written",
+        if *more == 0 { String::new() } else { format!(", and {more} more") }
+    )]
+    NotAll { written: usize, more: usize, first: Box<Error> },
     #[error("can't start the built-in policies: {0}")]
     Engine(#[from] EngineError),
     #[error("can't start worker threads: {0}")]
@@ -91,6 +96,7 @@ impl Error {
                 }
                 ReviewError::Threads(_) => "allow more threads (`ulimit -u`)".to_owned(),
             },
+            Self::NotAll { first, .. } => first.help(),
             Self::Engine(_) => {
                 "give it more memory (`ulimit -v`), or install headlint again".to_owned()
             }
@@ -152,6 +158,11 @@ mod tests {
                 source: ReviewError::Policy("my.wasm: no component".to_owned()),
             },
             Error::Review { path: "request.json".into(), source: ReviewError::Threads(denied()) },
+            Error::NotAll {
+                written: 2,
+                more: 1,
+                first: Box::new(Error::WriteFile { path: "b.yaml".into(), source: denied() }),
+            },
             Error::Engine(EngineError::NoPolicies),
             Error::Threads(threads),
             Error::Write(denied()),

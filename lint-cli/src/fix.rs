@@ -6,7 +6,7 @@
 //!    └──── until no change stands the test ◀─────────────────────┘ none new
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(crate) struct Fixed {
     pub(crate) sources: Vec<Arc<Source>>,
     /// Findings that are gone.
     pub(crate) findings: usize,
+    /// Edits that would bring other findings.
+    pub(crate) left_out: usize,
 }
 
 /// A change that would mend one finding.
@@ -47,17 +49,23 @@ pub(crate) fn fix(
     judge: &dyn Fn(&[Arc<Source>]) -> Lint,
 ) -> Fixed {
     let before = lint.report.findings.len();
+    let mut hopeless = HashSet::new();
     loop {
-        let mends = mends(&lint.report, &sources, safety, may_edit);
-        let mut round = Round { sources: &sources, lint, made: Vec::new(), judge };
-        round.attempt(&mends);
-        let done = round.made.is_empty();
+        let mut mends = mends(&lint.report, &sources, safety, may_edit);
+        let all = mends.len();
+        mends.retain(|mend| !hopeless.contains(&mend.identity()));
+        let (made, alone) = (Vec::new(), Vec::new());
+        let mut round = Round { sources: &sources, lint, made, alone, judge };
+        round.attempt(mends.iter().collect());
+        let (made, alone) = (round.made.len(), round.alone.len());
+        hopeless.extend(round.alone.iter().map(|mend| mend.identity()));
         let texts = round.texts(&[]);
         lint = round.lint;
         sources = texts;
-        if done {
+        // Without those that fail alone, others may stand the test.
+        if made == 0 && alone == 0 {
             let findings = before.saturating_sub(lint.report.findings.len());
-            return Fixed { lint, sources, findings };
+            return Fixed { lint, sources, findings, left_out: all };
         }
     }
 }
@@ -78,7 +86,7 @@ fn mends(
     let mut mends = Vec::new();
     for (file, source) in sources.iter().enumerate() {
         let Some(findings) = by_file.get(source.name.as_str()) else { continue };
-        if !may_edit(&source.name) {
+        if source.encoded("").is_none() || !may_edit(&source.name) {
             continue;
         }
         let editable = Editable::of(source);
@@ -108,35 +116,70 @@ fn key(finding: &Finding) -> Key {
     (finding.rule.clone(), finding.object.clone(), file)
 }
 
+impl Mend {
+    /// What it is known by when others were made.
+    fn identity(&self) -> (Key, String) {
+        (self.key.clone(), self.splice.text.clone())
+    }
+
+    /// The object that it changes.
+    fn object(&self) -> (&ObjectRef, &str) {
+        let (_, object, file) = &self.key;
+        (object, file)
+    }
+}
+
 /// Changes that are made in one set of texts.
 struct Round<'r, 'm> {
     sources: &'r [Arc<Source>],
     /// Of the texts with what was made.
     lint: Lint,
     made: Vec<&'m Mend>,
+    /// What failed with nothing else.
+    alone: Vec<&'m Mend>,
     judge: &'r dyn Fn(&[Arc<Source>]) -> Lint,
 }
 
 impl<'m> Round<'_, 'm> {
-    /// Makes all that stand the test, found by halves.
-    fn attempt(&mut self, mends: &'m [Mend]) {
+    /// Makes all that stand the test. Where something is worse afterwards, the
+    /// changes of the objects that are worse are tried apart from the others;
+    /// where none of them is, halves are.
+    fn attempt(&mut self, mends: Vec<&'m Mend>) {
         if mends.is_empty() {
             return;
         }
-        let mends_of: Vec<_> = mends.iter().collect();
-        let lint = (self.judge)(&self.texts(&mends_of));
-        if is_better(&self.lint.report, &lint.report, mends) {
+        let lint = (self.judge)(&self.texts(&mends));
+        let Some(worse) = worse(&self.lint.report, &lint.report, &mends) else {
             self.lint = lint;
             self.made.extend(mends);
-        } else if let [_, _, ..] = mends {
-            let (left, right) = mends.split_at(mends.len() / 2);
-            self.attempt(left);
-            self.attempt(right);
+            return;
+        };
+        if let [one] = mends[..] {
+            self.alone.push(one);
+            return;
+        }
+        let is_blamed = |mend: &&Mend| {
+            let (object, file) = mend.object();
+            worse.contains(&(object.clone(), file.to_owned()))
+        };
+        let (blamed, others): (Vec<_>, Vec<_>) = mends.into_iter().partition(is_blamed);
+        if blamed.is_empty() {
+            let (left, right) = others.split_at(others.len() / 2);
+            self.attempt(left.to_vec());
+            self.attempt(right.to_vec());
+            return;
+        }
+        let were_alone = others.is_empty();
+        self.attempt(others);
+        match &layers(blamed)[..] {
+            // Each object is worse by its own change.
+            [_] if were_alone => {}
+            layers => layers.iter().for_each(|layer| self.attempt(layer.clone())),
         }
     }
 
     /// The texts with what was made, and with these changes.
-    fn texts(&self, more: &[&Mend]) -> Vec<Arc<Source>> {
+    fn texts(&self, more: &[&'m Mend]) -> Vec<Arc<Source>> {
         let mut changes: BTreeMap<usize, Vec<&Splice>> = BTreeMap::new();
         for mend in self.made.iter().chain(more) {
             changes.entry(mend.file).or_default().push(&mend.splice);
@@ -153,16 +196,33 @@ impl<'m> Round<'_, 'm> {
                 at = splice.range.end;
             }
             text += &source.text[at..];
-            if let Ok(changed) = Source::new(source.name.clone(), text.into_bytes()) {
-                sources[file] = Arc::new(changed);
-            }
+            let changed = source
+                .encoded(&text)
+                .and_then(|bytes| Source::new(source.name.clone(), bytes).map(Arc::new).ok());
+            sources[file] = changed.unwrap_or_else(|| Arc::clone(source));
         }
         sources
     }
 }
 
-/// Whether each finding that was mended is gone, and nothing is new.
-fn is_better(before: &Report, after: &Report, mends: &[Mend]) -> bool {
+/// The changes in groups that have one of each object at most.
+fn layers(mends: Vec<&Mend>) -> Vec<Vec<&Mend>> {
+    let mut layers: Vec<Vec<&Mend>> = Vec::new();
+    let mut seen: HashMap<(&ObjectRef, &str), usize> = HashMap::new();
+    for mend in mends {
+        let layer = seen.entry(mend.object()).or_default();
+        if layers.len() == *layer {
+            layers.push(Vec::new());
+        }
+        layers[*layer].push(mend);
+        *layer += 1;
+    }
+    layers
+}
+
+/// The objects, with their files, that are worse afterwards; none if each finding
+/// that was mended is gone, and nothing is new.
+fn worse(before: &Report, after: &Report, mends: &[&Mend]) -> Option<HashSet<(ObjectRef, String)>> {
     let count = |report: &Report| {
         let mut counts: HashMap<Key, isize> = HashMap::new();
         for finding in &report.findings {
@@ -174,12 +234,22 @@ fn is_better(before: &Report, after: &Report, mends: &[Mend]) -> bool {
     for mend in mends {
         *allowed.entry(mend.key.clone()).or_default() -= 1;
     }
-    count(after).iter().all(|(key, count)| *count <= allowed.get(key).copied().unwrap_or(0))
+    let counts = count(after).into_iter();
+    let new = counts.filter(|(key, count)| *count > allowed.get(key).copied().unwrap_or(0));
+    let worse: HashSet<_> = new.map(|((_, object, file), _)| (object, file)).collect();
+    let is_good = worse.is_empty()
         && allowed.values().all(|left| *left >= 0)
         && after.errors.len() <= before.errors.len()
         && after.faults.len() <= before.faults.len()
         && after.skipped.len() == before.skipped.len()
-        && after.summary.objects == before.summary.objects
+        && after.summary.objects == before.summary.objects;
+    (!is_good).then_some(worse)
+}
+
+/// Whether a name is that of a file, or of standard input: a pipe can't be read
+/// twice, nor written to.
+pub(crate) fn is_file(name: &str) -> bool {
+    name == "-" || std::fs::metadata(name).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// Whether a file is a template of a Helm chart.

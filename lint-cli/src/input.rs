@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use headlint_policies::finding::InputError;
 use headlint_policies::manifest::{MAX_SOURCE_BYTES, Source, too_large};
@@ -123,26 +122,6 @@ pub(crate) fn read(input: &Input) -> Result<Source, InputError> {
             Source::new(path.display().to_string(), bytes)
         }
     }
-}
-
-/// A byte order mark of UTF-8, which a [`Source`] doesn't have in its text.
-const MARK: &[u8] = "\u{FEFF}".as_bytes();
-
-/// Whether what a source was read from is still just that text, in UTF-8: then
-/// it can be written anew without any other byte being touched.
-pub(crate) fn is_as_read(name: &str, sources: &[Arc<Source>]) -> bool {
-    let Some(source) = sources.iter().find(|source| source.name == name) else { return false };
-    let text = source.text.as_bytes();
-    match name {
-        "-" => !source.text.contains(char::REPLACEMENT_CHARACTER),
-        name => fs::read(name).is_ok_and(|is| is.strip_prefix(MARK).unwrap_or(&is) == text),
-    }
-}
-
-/// The bytes of a text that takes the place of a source.
-pub(crate) fn bytes(source: &Source, text: &str) -> Vec<u8> {
-    let marked = fs::read(&source.name).is_ok_and(|bytes| bytes.starts_with(MARK));
-    [if marked { MARK } else { &[] }, text.as_bytes()].concat()
 }
 
 /// Reads to the end, or one byte beyond the limit: a device or a pipe tells no

@@ -1,6 +1,6 @@
 //! The command line as resolved: what runs, over what, and how it is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -70,7 +70,12 @@ impl LintPlan {
         let is_rewritten =
             args.fix && !args.diff && paths.iter().any(|path| path.as_os_str() == "-");
         let shown: Vec<_> = args.format.iter().filter(|it| it.file.is_none()).collect();
-        if shown.len() > 1 || is_rewritten && shown.iter().any(|it| it.format != Format::Text) {
+        let mut files = HashSet::new();
+        let mut again = args.format.iter().filter_map(|it| it.file.as_ref());
+        if again.any(|file| !files.insert(file))
+            || shown.len() > 1
+            || is_rewritten && shown.iter().any(|it| it.format != Format::Text)
+        {
             return Err(Error::SeveralOutputs);
         }
         let whole = config.covers(&paths);

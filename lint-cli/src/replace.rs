@@ -3,36 +3,91 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tempfile::NamedTempFile;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::Error;
 
+/// Gives files another content, each at once. What interrupts the program waits
+/// until a file is there, and the others stay as they are. A file that has
+/// changed since it was read stays as it is; so does one that can't be written,
+/// and the others go on.
+///
+/// # Errors
+/// The first failure, with how many files were written.
+pub(crate) fn replace_all<'f>(
+    files: impl Iterator<Item = (&'f Path, &'f [u8], &'f [u8])>,
+) -> Result<(), Error> {
+    let interrupted = Arc::new(AtomicUsize::new(0));
+    let signals = [SIGHUP, SIGINT, SIGTERM];
+    let held = signals.map(|signal| {
+        let (flag, number) = (Arc::clone(&interrupted), signal.unsigned_abs() as usize);
+        signal_hook::flag::register_usize(signal, flag, number)
+    });
+    let (mut written, mut failures) = (0, Vec::new());
+    for (path, old, new) in files {
+        let is_as_read = fs::read(path).is_ok_and(|content| content == old);
+        let outcome = if is_as_read {
+            replace(path, new)
+        } else {
+            let source = io::Error::other("it has changed since it was read");
+            Err(Error::WriteFile { path: path.to_owned(), source })
+        };
+        match outcome {
+            Ok(()) => written += 1,
+            Err(failure) => failures.push(failure),
+        }
+        if interrupted.load(Ordering::Relaxed) != 0 {
+            break;
+        }
+    }
+    for id in held.into_iter().flatten() {
+        signal_hook::low_level::unregister(id);
+    }
+    if let Ok(signal) = i32::try_from(interrupted.load(Ordering::Relaxed))
+        && signal != 0
+    {
+        // As if nothing had been waited for.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
+    let more = failures.len().saturating_sub(1);
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(first) => Err(Error::NotAll { written, more, first: Box::new(first) }),
+    }
+}
+
 /// Gives a file another content at once, whatever interrupts it: what is new is
-/// written beside it, and takes its name. Its permissions stay, and a link
-/// still leads to it.
+/// written beside it, and takes its name. Its permissions and its owner stay,
+/// and a link still leads to it.
 ///
 /// # Errors
 /// When it can't be written. Then it is as it was.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let written = || -> io::Result<()> {
-        // A new file has no links, and only the umask for permissions.
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+        let old = fs::metadata(&target).ok();
+        if old.as_ref().is_some_and(|metadata| !metadata.is_file()) {
             // A pipe or a device takes it as it comes.
             return fs::write(&target, content);
         }
         let folder = target.parent().filter(|it| !it.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".headlint-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         // The name of the file beside it is nobody's business.
-        let mut file = NamedTempFile::with_prefix_in(".headlint-", folder)
-            .map_err(|error| io::Error::from(error.kind()))?;
+        let mut file =
+            builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
         file.write_all(content)?;
-        let permissions = match fs::metadata(&target) {
-            Ok(metadata) => metadata.permissions(),
-            Err(_) => new_file()?,
-        };
-        file.as_file().set_permissions(permissions)?;
+        if let Some(old) = old {
+            #[cfg(unix)]
+            keep_owner(file.as_file(), &old)?;
+            file.as_file().set_permissions(old.permissions())?;
+        }
         file.as_file().sync_all()?;
         file.persist(&target)?;
         Ok(())
@@ -40,10 +95,19 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     written().map_err(|source| Error::WriteFile { path: path.to_owned(), source })
 }
 
-/// What the umask leaves of the permissions of a new file.
-fn new_file() -> io::Result<fs::Permissions> {
-    let folder = tempfile::tempdir()?;
-    Ok(fs::File::create(folder.path().join("new"))?.metadata()?.permissions())
+/// Where somebody else's file may be written, it remains theirs if the system
+/// lets it.
+#[cfg(unix)]
+fn keep_owner(file: &fs::File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    match fchown(file, Some(old.uid()), Some(old.gid())) {
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

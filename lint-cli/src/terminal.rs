@@ -45,7 +45,15 @@ impl Output {
     /// # Errors
     /// Whatever the stream says.
     pub fn write_str(&mut self, text: &str) -> io::Result<()> {
-        self.to.write_all(text.as_bytes())?;
+        self.write(text.as_bytes())
+    }
+
+    /// Writes bytes as they are, and flushes them.
+    ///
+    /// # Errors
+    /// As the stream's.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.to.write_all(bytes)?;
         self.to.flush()
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn completions(args: &CompletionsArgs, terminal: &mut Terminal) -> Re
 
 /// Writes `headlint.1` and a page for each command.
 pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
-    clap_mangen::generate_to(Args::command(), &args.dir)
+    std::fs::create_dir_all(&args.dir)
+        .and_then(|()| clap_mangen::generate_to(Args::command(), &args.dir))
         .map_err(|source| Error::WriteFile { path: args.dir.clone(), source })?;
     let told = format!("wrote the manual pages to {}\n", args.dir.display());
     delivered(terminal.stdout.write_str(&told))?;

@@ -11,11 +11,11 @@ use headlint_policies::lint::{Lint, lint};
 use headlint_policies::manifest::{Source, Span};
 use rayon::prelude::*;
 
-use crate::args::{Format, LintArgs};
+use crate::args::{Format, LintArgs, OutputArg};
 use crate::error::Error;
 use crate::plan::{Fixing, LintPlan};
 use crate::progress::Progress;
-use crate::replace::replace;
+use crate::replace::{replace, replace_all};
 use crate::report::sarif::Change;
 use crate::report::{diff, github, gitlab, json, junit, profile, sarif, text};
 use crate::{Exit, Terminal, base, baseline, config, delivered, fix, input, plan, render};
@@ -61,7 +61,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     };
     let rendered = render::render(&plan.render, &plan.options.default_namespace)?;
     sources.extend(rendered.iter().map(|it| Arc::clone(&it.source)));
-    let lint = judge(&sources);
+    let mut lint = judge(&sources);
 
     if let Some(path) = &plan.write_baseline
         && lint.report.errors.is_empty()
@@ -69,20 +69,25 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     {
         progress.finish();
         let known = baseline::write(path, &lint.report)?;
-        let told = format!("wrote {known} findings to {}\n", path.display());
-        delivered(terminal.stdout.write_str(&told))?;
-        return Ok(Exit::Clean);
+        let plural = if known == 1 { "" } else { "s" };
+        let told = format!("wrote {known} finding{plural} to {}\n", path.display());
+        delivered(terminal.stderr.write_str(&told))?;
+        baseline::subtract(&baseline::read(path)?, &mut lint.report);
     }
     let mut lint = match plan.fix {
         None => lint,
         Some(fixing) => {
             let exit = Exit::of(&lint.report, plan.fail_on);
-            let may_edit =
-                |name: &str| input::is_as_read(name, &sources) && !fix::is_template(name);
+            let may_edit = |name: &str| fix::is_file(name) && !fix::is_template(name);
+            if fixing.only_shown {
+                report(&engine, &lint, &plan, &threads, terminal, true)?;
+            }
             let fixed = fix::fix(lint, sources.clone(), fixing.safety, &may_edit, &judge);
             progress.finish();
             let told = show_fixed(&fixed, &sources, fixing, terminal)?;
-            delivered(terminal.stderr.write_str(&told))?;
+            if !plan.quiet {
+                delivered(terminal.stderr.write_str(&told))?;
+            }
             if fixing.only_shown {
                 return Ok(exit);
             }
@@ -94,7 +99,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     if plan.verbose {
         delivered(terminal.stderr.write_str(&background(&plan, &lint)))?;
     }
-    report(&engine, &lint, &plan, &threads, terminal)?;
+    report(&engine, &lint, &plan, &threads, terminal, false)?;
     if plan.profile {
         let table = profile::render(&lint.profile);
         delivered(terminal.stderr.write_str(&table))?;
@@ -136,44 +141,49 @@ fn show_fixed(
 ) -> Result<String, Error> {
     let pairs = before.iter().zip(&fixed.sources);
     let changed: Vec<_> = pairs.filter(|(old, new)| old.text != new.text).collect();
-    for (old, new) in &changed {
-        if fixing.only_shown {
-            let told = diff::render(&old.name, &old.text, &new.text);
-            delivered(terminal.stdout.write_str(&told))?;
-        } else if new.name != "-" {
-            replace(new.name.as_ref(), &input::bytes(old, &new.text))?;
+    if fixing.only_shown {
+        for (old, new) in &changed {
+            let patch = diff::render(&old.name, old.bytes(), new.bytes());
+            delivered(terminal.stdout.write(&patch))?;
         }
-    }
-    if !fixing.only_shown
-        && let Some(input) = fixed.sources.iter().find(|source| source.name == "-")
-    {
-        delivered(terminal.stdout.write_str(&input.text))?;
+    } else {
+        let files = changed.iter().filter(|(_, new)| new.name != "-");
+        replace_all(files.map(|(old, new)| (old.name.as_ref(), old.bytes(), new.bytes())))?;
+        if let Some(input) = fixed.sources.iter().find(|source| source.name == "-") {
+            delivered(terminal.stdout.write(input.bytes()))?;
+        }
     }
     let (findings, files) = (fixed.findings, changed.len());
     let would = if fixing.only_shown { "would mend" } else { "mended" };
     let plural = |number| if number == 1 { "" } else { "s" };
-    Ok(format!("{would} {findings} finding{} in {files} file{}\n", plural(findings), plural(files)))
+    let mut told =
+        format!("{would} {findings} finding{} in {files} file{}", plural(findings), plural(files));
+    match fixed.left_out {
+        0 => {}
+        1 => told += "; one more edit would bring another finding",
+        more => told += &format!("; {more} more edits would bring other findings"),
+    }
+    Ok(told + "\n")
 }
 
-/// Tells the outcome in all formats that are asked for.
+/// Tells the outcome in all formats that are asked for, or in files only.
 fn report(
     engine: &Engine,
     lint: &Lint,
     plan: &LintPlan,
     threads: &rayon::ThreadPool,
     terminal: &mut Terminal,
+    only_files: bool,
 ) -> Result<(), Error> {
-    for output in &plan.outputs {
-        let to = match (&output.file, plan.text_to_stderr) {
-            (Some(_), _) => None,
-            (None, true) => Some(&mut terminal.stderr),
-            (None, false) => Some(&mut terminal.stdout),
-        };
+    let is_meant = |output: &&OutputArg| output.file.is_some() || !only_files;
+    for output in plan.outputs.iter().filter(is_meant) {
+        let to = if plan.text_to_stderr { &mut terminal.stderr } else { &mut terminal.stdout };
+        let on_terminal = output.file.is_none();
         let look = text::Look {
             hints: plan.hints,
             quiet: plan.quiet,
-            color: to.as_ref().is_some_and(|to| to.color),
-            width: to.as_ref().and_then(|to| to.width),
+            color: on_terminal && to.color,
+            width: to.width.filter(|_| on_terminal),
         };
         let told = match output.format {
             Format::Text => {
@@ -199,10 +209,9 @@ fn report(
             Format::Github => github::render(&lint.report),
             Format::Gitlab => gitlab::render(&lint.report),
         };
-        match (&output.file, to) {
-            (Some(file), _) => replace(file, told.as_bytes())?,
-            (None, Some(to)) => delivered(to.write_str(&told))?,
-            (None, None) => unreachable!("an output is a file or a stream"),
+        match &output.file {
+            Some(file) => replace(file, told.as_bytes())?,
+            None => delivered(to.write_str(&told))?,
         }
     }
     Ok(())

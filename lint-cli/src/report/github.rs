@@ -9,6 +9,7 @@ use std::fmt::Write;
 use headlint_policies::finding::{Location, Report, Severity};
 
 use super::relative;
+use super::text::harmless;
 
 /// One line for each finding, input error and fault.
 pub fn render(report: &Report) -> String {
@@ -42,7 +43,7 @@ pub fn render(report: &Report) -> String {
 /// Columns are shown of what stands on one line.
 fn place(location: &Location) -> String {
     let Location { file, line, column, end_line, end_column, .. } = location;
-    let mut place = format!("file={},line={line}", property(relative(file)));
+    let mut place = format!("file={},line={line}", property(&relative(file)));
     let written = match (end_line, end_column) {
         (0, _) => write!(place, ",col={column}"),
         (end, last) if end == line => write!(place, ",col={column},endColumn={last}"),
@@ -59,7 +60,8 @@ fn command(out: &mut String, level: &str, place: &str, title: &str, text: &str) 
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let lines: Vec<_> = text.lines().map(harmless).collect();
+    lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

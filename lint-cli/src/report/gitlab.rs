@@ -14,12 +14,12 @@ struct Issue<'r> {
     check_name: &'r str,
     fingerprint: String,
     severity: &'static str,
-    location: Place<'r>,
+    location: Place,
 }
 
 #[derive(Serialize)]
-struct Place<'r> {
-    path: &'r str,
+struct Place {
+    path: String,
     lines: Lines,
 }
 

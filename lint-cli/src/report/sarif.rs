@@ -3,6 +3,7 @@
 //! # Source
 //! docs.oasis-open.org/sarif/sarif/v2.1.0. A test holds it against the schema.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use headlint_policies::engine::RuleInfo;
@@ -32,7 +33,7 @@ pub fn render(report: &Report, rules: &[(&str, &RuleInfo)], changes: &[Option<Ch
         .iter()
         .map(|error| Notification {
             level: "error",
-            message: Message { text: &error.message },
+            message: Message { text: Cow::from(&error.message) },
             locations: vec![Place {
                 physical_location: Physical {
                     artifact_location: artifact(&error.file),
@@ -47,7 +48,7 @@ pub fn render(report: &Report, rules: &[(&str, &RuleInfo)], changes: &[Option<Ch
         })
         .chain(report.faults.iter().map(|fault| Notification {
             level: "error",
-            message: Message { text: &fault.reason },
+            message: Message { text: format!("{}: {}", fault.policy, fault.reason).into() },
             locations: Vec::new(),
         }))
         .collect();
@@ -77,7 +78,7 @@ pub fn render(report: &Report, rules: &[(&str, &RuleInfo)], changes: &[Option<Ch
 fn descriptor<'r>(policy: &'r str, rule: &'r RuleInfo) -> Descriptor<'r> {
     Descriptor {
         id: &rule.id,
-        short_description: Message { text: &rule.summary },
+        short_description: Message { text: Cow::from(&rule.summary) },
         help: Help { text: &rule.documentation, markdown: &rule.documentation },
         default_configuration: Configuration { level: level(rule.severity) },
         properties: Properties { tags: [policy] },
@@ -96,12 +97,12 @@ fn result<'r>(
         kind: "object",
     };
     let fix = change.map(|change| Fix {
-        description: Message { text: &finding.help },
+        description: Message { text: Cow::from(&finding.help) },
         artifact_changes: [ArtifactChange {
             artifact_location: artifact(&change.location.file),
             replacements: [Replacement {
                 deleted_region: region(&change.location),
-                inserted_content: Message { text: &change.text },
+                inserted_content: Message { text: Cow::from(&change.text) },
             }],
         }],
     });
@@ -109,7 +110,7 @@ fn result<'r>(
         rule_id: &finding.rule,
         rule_index: places.get(finding.rule.as_str()).copied(),
         level: level(finding.severity),
-        message: OwnedMessage { text: text.join("\n") },
+        message: Message { text: text.join("\n").into() },
         locations: finding
             .location
             .as_ref()
@@ -129,7 +130,7 @@ fn result<'r>(
                         artifact_location: artifact(&related.location.as_ref()?.file),
                         region: related.location.as_ref().map(region),
                     },
-                    message: Some(Message { text: &related.label }),
+                    message: Some(Message { text: Cow::from(&related.label) }),
                     ..Place::default()
                 })
             })
@@ -256,7 +257,7 @@ struct Outcome<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_index: Option<usize>,
     level: &'static str,
-    message: OwnedMessage,
+    message: Message<'r>,
     locations: Vec<Place<'r>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related_locations: Vec<Place<'r>>,
@@ -273,12 +274,7 @@ struct Fingerprints<'r> {
 
 #[derive(Serialize)]
 struct Message<'r> {
-    text: &'r str,
-}
-
-#[derive(Serialize)]
-struct OwnedMessage {
-    text: String,
+    text: Cow<'r, str>,
 }
 
 #[derive(Default, Serialize)]

@@ -70,7 +70,14 @@ fn a_baseline_leaves_out_what_is_known_wherever_it_moves_and_nothing_else() {
     let known = folder.path().join("known.json");
     let known = known.to_str().unwrap();
     let said = lint(folder.path(), &["--write-baseline", known]);
-    assert_eq!(said, ("wrote 1 findings to known.json\n".to_owned(), 0));
+    assert_eq!(
+        said,
+        (
+            "wrote 1 finding to known.json\nno findings in 1 file (2 objects); 1 of the baseline\n"
+                .to_owned(),
+            0
+        )
+    );
     let (said, code) = lint(folder.path(), &["--baseline", known]);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("no findings") && said.contains("1 of the baseline"), "{said}");

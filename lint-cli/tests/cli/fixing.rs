@@ -107,3 +107,102 @@ fn templates_marks_and_other_encodings_stay_as_they_are() {
     let mended = MISSPELLED.replace("none #", "None #").replace('\n', "\r\n");
     assert_eq!(read(at, "marked.yaml"), format!("\u{FEFF}{mended}"), "{said}");
 }
+
+/// Each edit would make another finding on its own object, and there are many.
+#[test]
+fn edits_that_bring_findings_are_left_out_without_a_test_of_each() {
+    let folder = folder("", &[]);
+    let at = folder.path();
+    for number in 0..300 {
+        let text = MISSPELLED.replace("name: ", &format!("name: n{number}-"));
+        file(at, &format!("{number}.yaml"), &text.replace("clusterIP: none", "clusterIP: None"));
+        let other = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  \
+                     clusterIP: None\n  selector: {app: s}\n  ports:\n    - port: 80\n      \
+                     targetPort: \"8080\"\n";
+        file(
+            at,
+            &format!("other-{number}.yaml"),
+            &other.replace("name: s", &format!("name: s{number}")),
+        );
+    }
+    file(at, "misspelled.yaml", MISSPELLED);
+    let (said, _) = lint(at, &["--fix"]);
+    let told = "mended 1 finding in 1 file; 300 more edits would bring other findings\n";
+    assert!(said.starts_with(told), "{said}");
+}
+
+#[test]
+fn bytes_that_no_edit_concerns_stay_on_standard_input_too() {
+    let marked = format!("\u{FEFF}{MISSPELLED}");
+    let utf16: Vec<u8> = "\u{FEFF}a: b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (input, expected) in [
+        (marked.clone().into_bytes(), marked.replace("clusterIP: none", "clusterIP: None").into()),
+        (utf16.clone(), utf16),
+        (b"a: \xFF\n".to_vec(), b"a: \xFF\n".to_vec()),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_headlint"))
+            .args(["lint", "--fix", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&input).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().stdout, expected);
+    }
+}
+
+#[test]
+fn patches_apply_whatever_the_name_and_the_first_bytes() {
+    let folder = folder("", &[]);
+    let at = folder.path();
+    let marked = format!("\u{FEFF}{}", &MISSPELLED[MISSPELLED.find("apiVersion").unwrap()..]);
+    for name in ["my dir/a b.yaml", "ä\"q.yaml", "marked.yaml"] {
+        file(at, name, &marked);
+        for (tool, args) in
+            [("git", &["apply", "fix.patch"][..]), ("patch", &["-p1", "-i", "fix.patch"])]
+        {
+            file(at, name, &marked);
+            let output = Command::new(env!("CARGO_BIN_EXE_headlint"))
+                .args(["lint", "--diff", name])
+                .current_dir(at)
+                .output()
+                .unwrap();
+            fs::write(at.join("fix.patch"), output.stdout).unwrap();
+            let applied = Command::new(tool).args(args).current_dir(at).output().unwrap();
+            let told = String::from_utf8_lossy(&applied.stderr).into_owned();
+            assert!(applied.status.success(), "{tool} {name}: {told}");
+            let mended = marked.replace("clusterIP: none", "clusterIP: None");
+            assert_eq!(read(at, name), mended, "{tool} {name}");
+        }
+        fs::remove_file(at.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_together_is_refused() {
+    for arguments in [
+        &["lint", "--fix", "--write-baseline", "known.json"][..],
+        &["lint", "--diff", "--write-baseline", "known.json"],
+        &["lint", "--unsafe-fixes"],
+        &["lint", "--format", "sarif=a", "--format", "json=a"],
+    ] {
+        let ran = crate::run(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_diff_and_a_baseline_come_with_the_files_that_are_asked_for() {
+    let folder = folder("", &["port.yaml"]);
+    let at = folder.path();
+    let baseline = at.join("known.json").display().to_string();
+    let sarif = format!("sarif={}", at.join("out.sarif").display());
+    for (has_result, arguments) in
+        [(true, &["--diff"][..]), (false, &["--write-baseline", &baseline])]
+    {
+        let _ = lint(at, &[arguments, &["--format", &sarif]].concat());
+        assert_eq!(read(at, "out.sarif").contains("\"results\": []"), !has_result, "{arguments:?}");
+        fs::remove_file(at.join("out.sarif")).unwrap();
+    }
+}

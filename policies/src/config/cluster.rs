@@ -1,7 +1,8 @@
 //! Facts of the cluster, as they are written.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::model::ClusterProfile;
 
@@ -10,6 +11,7 @@ use crate::model::ClusterProfile;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Cluster {
     /// The DNS zone.
+    #[serde(deserialize_with = "zone")]
     zone: String,
     /// The minor version: 36 for Kubernetes 1.36.
     kubernetes_minor: u32,
@@ -18,6 +20,21 @@ pub struct Cluster {
     dual_stack: Option<bool>,
     /// Whether kube-apiserver runs with --enable-aggregator-routing.
     aggregator_routing: bool,
+}
+
+/// # Errors
+/// What can't be the name of a zone.
+fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let zone = String::deserialize(deserializer)?;
+    let is_label = |label: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        (1..=63).contains(&label.len()) && label.chars().all(inner)
+    };
+    if zone.split('.').all(is_label) {
+        Ok(zone)
+    } else {
+        Err(D::Error::custom(format!("`{zone}` is no DNS zone such as cluster.local")))
+    }
 }
 
 impl Default for Cluster {

@@ -126,6 +126,14 @@ impl Exemption {
                 "the reason is empty: say why it is right to live with the findings",
             ));
         }
+        for Requirement { key, operator, values } in &written.label_selector.match_expressions {
+            let takes_values = matches!(operator, Operator::In | Operator::NotIn);
+            if takes_values == values.is_empty() {
+                let wrong = if takes_values { "has no values" } else { "takes no values" };
+                let message = format!("the expression `{key} {operator:?}` {wrong}");
+                return Err(Problem::at(written.reason.referenced, message));
+            }
+        }
         let expression = written.expression.as_ref().map(|expression| {
             Query::parse(&expression.value).map_err(|refusal| {
                 let why = match refusal {

@@ -10,8 +10,8 @@ use memchr::memmem;
 use crate::finding::{Finding, Location};
 use crate::manifest::{Source, Span};
 
-/// What stands behind the `#`, up to the first rule.
-const MARK: &str = "headlint: ignore[";
+/// What stands behind the `#`.
+const MARK: &str = "headlint:";
 
 /// A rule that a comment names.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Named {
     pub(super) source: Arc<Source>,
     /// The line whose findings it covers, counting from 1.
     pub(super) line: u32,
-    /// Its id, as it is written.
+    /// Its id, as it is written; empty where the comment names none.
     pub(super) rule: String,
     /// Where the id stands.
     pub(super) span: Span,
@@ -72,18 +72,33 @@ fn comment(source: &Arc<Source>, at: usize) -> Option<Vec<Named>> {
     if !indent.is_empty() && !indent.ends_with([' ', '\t']) {
         return None;
     }
-    let names = at + MARK.len();
-    let line_end = text[names..].find(['\n', '\r']).map_or(text.len(), |end| names + end);
-    let end = text[names..line_end].find(']').map_or(line_end, |end| names + end);
+    let line_end = text[at..].find(['\n', '\r']).map_or(text.len(), |end| at + end);
+    let said = text[at + MARK.len()..line_end].trim_start().strip_prefix("ignore")?;
+    if said.starts_with(|next: char| next.is_alphanumeric()) {
+        return None;
+    }
+    let said = said.trim_start();
+    let start = line_end - said.len();
+    let names = match said.strip_prefix('[') {
+        Some(names) => start + 1..start + 1 + names.find(']').unwrap_or(names.len()),
+        None => start..start,
+    };
     let mut line = source.position(Span::new(at, at).start).line;
     if indent.trim().is_empty() {
         line += 1 + comment_lines(&text[line_end..]);
     }
-    let named = parts(text, names..end).map(|part| Named {
+    let mut rules: Vec<_> = parts(text, names).collect();
+    if rules.is_empty() {
+        rules.push(at..at);
+    }
+    let named = rules.into_iter().map(|part| Named {
         source: Arc::clone(source),
         line,
         rule: text[part.clone()].to_owned(),
-        span: Span::new(part.start, part.end),
+        span: match part.is_empty() {
+            true => Span::new(at, line_end),
+            false => Span::new(part.start, part.end),
+        },
         used: false,
     });
     Some(named.collect())
@@ -122,6 +137,8 @@ mod tests {
             ("# headlint: ignore[r]\na: b\n", 2),
             ("a:\n  # headlint: ignore[r] for good reasons\n  # why\n  b: c\n", 4),
             ("a: b\t#headlint: ignore[r]\r\n", 1),
+            ("a: b #  headlint:  ignore [r]\n", 1),
+            ("a: b # headlint:ignore[r]\n", 1),
             ("# headlint: ignore[r\na: b\n", 2),
             ("a: b\n# headlint: ignore[r]", 3),
         ] {
@@ -136,12 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_may_name_no_rule() {
+        for text in ["a: b # headlint: ignore\n", "a: b # headlint: ignore[] why\n"] {
+            assert_eq!(names(text), [(1, String::new())], "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_comment_exempts_nothing() {
         for text in [
             "a: b#headlint: ignore[r]\n",
             "a: headlint: ignore[r]\n",
             "# headlint ignore[r]\n",
-            "# headlint: ignore\n",
+            "# headlint: ignores what it doesn't know\n",
             "# see: headlint: ignore[r]\n",
         ] {
             assert_eq!(names(text), [], "{text:?}");

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::comments::{Comments, Named};
 use super::{Item, Options};
 use crate::config::{Exemption, nearest};
-use crate::engine::{Engine, RuleInfo};
+use crate::engine::{Engine, Operation, RuleInfo};
 use crate::finding::{Finding, Fingerprint, Location, ObjectRef, SCHEMA};
 use crate::manifest::{Node, Source, Span, Style, Value};
+use crate::path::Path;
 use crate::raw;
 
 /// What is told of exemptions that cover nothing in this run.
@@ -32,11 +33,47 @@ pub(super) fn findings(
         })
         .unwrap_or_default();
     findings.extend(comments.unused().filter_map(|one| named(engine, rule, items, one, options)));
+    findings.extend(items.iter().flat_map(|item| annotated(engine, rule, item)));
     if let Some(severity) = options.severities.get(&rule.id) {
         findings.iter_mut().for_each(|finding| finding.severity = *severity);
     }
     findings
 }
+
+/// What covers nothing, where it stands, and what to do.
+struct Unused<'s> {
+    object: ObjectRef,
+    path: &'static str,
+    /// What tells it from others of the object.
+    key: &'s str,
+    source: &'s Source,
+    span: Span,
+    message: String,
+    why: &'s str,
+    help: String,
+}
+
+impl Unused<'_> {
+    fn finding(self, rule: &RuleInfo) -> Finding {
+        let Self { object, path, key, source, span, message, why, help } = self;
+        Finding {
+            fingerprint: Fingerprint::new(&rule.id, &object, path, key),
+            rule: rule.id.clone(),
+            policy: raw::POLICY.to_owned(),
+            severity: rule.severity,
+            message,
+            why: why.to_owned(),
+            help,
+            location: Some(source.location(span)),
+            path: path.to_owned(),
+            object,
+            related: Vec::new(),
+            edits: Vec::new(),
+        }
+    }
+}
+
+const HIDES: &str = "it hides what comes later";
 
 /// One of a configuration.
 fn written(
@@ -53,11 +90,16 @@ fn written(
             "what it was made for is reported again",
         ),
         _ => {
-            let runs = |id: &str| runs(engine, id, options);
-            let could = exemption.uses() == 0 && options.whole && exemption.rules().all(runs);
-            could.then(|| {
-                (format!("the exemption \"{reason}\" covers nothing"), "it hides what comes later")
-            })?
+            let mut rules = exemption.rules().peekable();
+            // One that names no rule is about all of them.
+            let runs = match rules.peek() {
+                Some(_) => rules.all(|id| runs(engine, id, options)),
+                None => engine.rules().iter().all(|(_, rule)| is_asked(rule, options)),
+            };
+            if exemption.uses() > 0 || !options.whole || !runs {
+                return None;
+            }
+            (format!("the exemption \"{reason}\" covers nothing"), HIDES)
         }
     };
     let object = ObjectRef {
@@ -66,20 +108,9 @@ fn written(
         name: source.name.clone(),
         ..ObjectRef::default()
     };
-    Some(Finding {
-        fingerprint: Fingerprint::new(&rule.id, &object, "$.exemptions", reason),
-        rule: rule.id.clone(),
-        policy: raw::POLICY.to_owned(),
-        severity: rule.severity,
-        message,
-        why: why.to_owned(),
-        help: "remove it".to_owned(),
-        location: Some(source.location(exemption.place(source))),
-        path: "$.exemptions".to_owned(),
-        object,
-        related: Vec::new(),
-        edits: Vec::new(),
-    })
+    let (path, span) = ("$.exemptions", exemption.place(source));
+    let help = "remove it".to_owned();
+    Some(Unused { object, path, key: reason, source, span, message, why, help }.finding(rule))
 }
 
 /// A rule that a comment names.
@@ -91,13 +122,11 @@ fn named(
     options: &Options,
 ) -> Option<Finding> {
     let item = items.iter().find(|item| is_about(item, named))?;
-    let known: Vec<_> = engine.rules().iter().map(|(_, rule)| rule.id.as_str()).collect();
     let id = named.rule.as_str();
-    let (message, help) = if !known.contains(&id) {
-        let help = match nearest(id, known.iter().copied()) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => "`headlint rules` lists all rules".to_owned(),
-        };
+    let (message, help) = if id.is_empty() {
+        let help = "write `# headlint: ignore[rule]` with the rules that it is about".to_owned();
+        ("this comment ignores no rule".to_owned(), help)
+    } else if let Some(help) = unknown(engine, id) {
         (format!("this comment ignores `{id}`, and there is no such rule"), help)
     } else if options.whole && runs(engine, id, options) {
         let message = format!("this comment ignores `{id}`, which finds nothing here");
@@ -109,24 +138,50 @@ fn named(
         return None;
     }
     let object = item.projected.meta().object_ref.clone();
-    Some(Finding {
-        fingerprint: Fingerprint::new(&rule.id, &object, "$", id),
-        rule: rule.id.clone(),
-        policy: raw::POLICY.to_owned(),
-        severity: rule.severity,
-        message,
-        why: "it hides what comes later".to_owned(),
-        help,
-        location: Some(named.source.location(named.span)),
-        path: "$".to_owned(),
-        object,
-        related: Vec::new(),
-        edits: Vec::new(),
+    let (source, span) = (&*named.source, named.span);
+    let unused = Unused { object, path: "$", key: id, source, span, message, why: HIDES, help };
+    Some(unused.finding(rule))
+}
+
+/// Rules that the annotation of an object names, and that don't exist. Whether
+/// others cover anything is known only where the webhook is, too.
+fn annotated(engine: &Engine, rule: &RuleInfo, item: &Item) -> Vec<Finding> {
+    let unknown = item.projected.ignored.iter().filter_map(|id| Some((id, unknown(engine, id)?)));
+    let finding = |(id, help): (&String, String)| {
+        let path = "$.metadata.annotations['headlint.dev/ignore']";
+        let place = path.parse::<Path>().ok()?;
+        let span = place.resolve(&item.document.tree()).highlight();
+        let object = item.projected.meta().object_ref.clone();
+        let message = format!("this annotation ignores `{id}`, and there is no such rule");
+        let source = &**item.document.source();
+        let unused = Unused { object, path, key: id, source, span, message, why: HIDES, help };
+        Some(unused.finding(rule))
+    };
+    unknown.filter_map(finding).collect()
+}
+
+/// What to do about a rule that doesn't exist; none for one that does.
+fn unknown(engine: &Engine, id: &str) -> Option<String> {
+    let rules = engine.rules();
+    let known = || rules.iter().map(|(_, rule)| rule.id.as_str());
+    if known().any(|one| one == id) {
+        return None;
+    }
+    Some(match nearest(id, known()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "`headlint rules` lists all rules".to_owned(),
     })
 }
 
 fn runs(engine: &Engine, id: &str, options: &Options) -> bool {
-    engine.rules().iter().any(|(_, rule)| rule.id == id && options.rules.admits(rule))
+    engine.rules().iter().any(|(_, rule)| rule.id == id && is_asked(rule, options))
+}
+
+/// Whether a rule could have found something: those about changes need an old
+/// version.
+fn is_asked(rule: &RuleInfo, options: &Options) -> bool {
+    let asked = rule.operations.contains(&Operation::Create) || !options.base.is_empty();
+    asked && options.rules.admits(rule)
 }
 
 /// Whether a comment is about a line of this object.

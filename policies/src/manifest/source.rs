@@ -17,6 +17,8 @@ pub struct Source {
     pub name: String,
     /// Without the byte order mark, and with U+FFFD for what isn't UTF-8.
     pub text: String,
+    /// What was read, where that is more than the text in UTF-8.
+    read: Option<Vec<u8>>,
     /// Offsets of those U+FFFD and the first byte of what they stand for,
     /// ascending.
     invalid: Vec<(u32, u8)>,
@@ -26,6 +28,9 @@ pub struct Source {
     /// long as the text, and have an error at every word.
     characters: OnceLock<Vec<u32>>,
 }
+
+/// A byte order mark of UTF-8.
+const MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// Bytes that are looked at to find a column.
 const BLOCK: usize = 4096;
@@ -55,17 +60,34 @@ impl Source {
         if bytes.len() as u64 > MAX_SOURCE_BYTES {
             return Err(too_large(name));
         }
+        let plain = std::str::from_utf8(&bytes).is_ok() && !bytes.starts_with(MARK);
+        let read = (!plain).then(|| bytes.clone());
         match decode(bytes) {
-            Ok((text, invalid)) => Ok(Self::of(name, text, invalid)),
+            Ok((text, invalid)) => Ok(Self::of(name, text, read, invalid)),
             Err(Undecodable { before, message }) => {
-                let valid = Self::of(name, before, Vec::new());
+                let valid = Self::of(name, before, None, Vec::new());
                 Err(valid.error(offset(valid.text.len()), message))
             }
         }
     }
 
-    fn of(name: String, text: String, invalid: Vec<(u32, u8)>) -> Self {
-        Self { name, text, invalid, lines: OnceLock::new(), characters: OnceLock::new() }
+    fn of(name: String, text: String, read: Option<Vec<u8>>, invalid: Vec<(u32, u8)>) -> Self {
+        Self { name, text, read, invalid, lines: OnceLock::new(), characters: OnceLock::new() }
+    }
+
+    /// The bytes that were read.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.read.as_deref().unwrap_or(self.text.as_bytes())
+    }
+
+    /// The bytes that say another text in the same way; none where that isn't
+    /// UTF-8, and other bytes would change as well.
+    #[must_use]
+    pub fn encoded(&self, text: &str) -> Option<Vec<u8>> {
+        let Some(read) = &self.read else { return Some(text.as_bytes().to_vec()) };
+        let rest = read.strip_prefix(MARK)?;
+        (rest == self.text.as_bytes()).then(|| [MARK, text.as_bytes()].concat())
     }
 
     /// The error for the first byte in a part of the text that isn't UTF-8.
