@@ -43,11 +43,8 @@ pub(crate) enum Error {
     Input(InputError),
     #[error("{}: {source}", path.display())]
     Review { path: PathBuf, source: ReviewError },
-    #[error(
-        "{first}{}; {written} files were written",
-        if *more == 0 { String::new() } else { format!(", and {more} more") }
-    )]
-    NotAll { written: usize, more: usize, first: Box<Error> },
+    #[error("{first}; {written} of {all} files were written")]
+    NotAll { written: usize, all: usize, first: Box<Error> },
     #[error("can't start the built-in policies: {0}")]
     Engine(#[from] EngineError),
     #[error("can't start worker threads: {0}")]
@@ -160,7 +157,7 @@ mod tests {
             Error::Review { path: "request.json".into(), source: ReviewError::Threads(denied()) },
             Error::NotAll {
                 written: 2,
-                more: 1,
+                all: 3,
                 first: Box::new(Error::WriteFile { path: "b.yaml".into(), source: denied() }),
             },
             Error::Engine(EngineError::NoPolicies),

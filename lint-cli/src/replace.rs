@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::Error;
@@ -17,32 +18,27 @@ use crate::error::Error;
 ///
 /// # Errors
 /// The first failure, with how many files were written.
-pub(crate) fn replace_all<'f>(
-    files: impl Iterator<Item = (&'f Path, &'f [u8], &'f [u8])>,
-) -> Result<(), Error> {
+pub(crate) fn replace_all(files: &[(&Path, &[u8], &[u8])]) -> Result<(), Error> {
     let interrupted = Arc::new(AtomicUsize::new(0));
     let signals = [SIGHUP, SIGINT, SIGTERM];
     let held = signals.map(|signal| {
         let (flag, number) = (Arc::clone(&interrupted), signal.unsigned_abs() as usize);
         signal_hook::flag::register_usize(signal, flag, number)
     });
-    let (mut written, mut failures) = (0, Vec::new());
-    for (path, old, new) in files {
-        let is_as_read = fs::read(path).is_ok_and(|content| content == old);
-        let outcome = if is_as_read {
-            replace(path, new)
-        } else {
+    // Each file waits for the disk; all at once, they wait together.
+    let outcomes: Vec<_> = files
+        .par_iter()
+        .filter(|_| interrupted.load(Ordering::Relaxed) == 0)
+        .map(|(path, old, new)| {
+            if fs::read(path).is_ok_and(|content| content == *old) {
+                return replace(path, new);
+            }
             let source = io::Error::other("it has changed since it was read");
-            Err(Error::WriteFile { path: path.to_owned(), source })
-        };
-        match outcome {
-            Ok(()) => written += 1,
-            Err(failure) => failures.push(failure),
-        }
-        if interrupted.load(Ordering::Relaxed) != 0 {
-            break;
-        }
-    }
+            Err(Error::WriteFile { path: path.to_path_buf(), source })
+        })
+        .collect();
+    let all = outcomes.len();
+    let mut failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     for id in held.into_iter().flatten() {
         signal_hook::low_level::unregister(id);
     }
@@ -52,10 +48,11 @@ pub(crate) fn replace_all<'f>(
         // As if nothing had been waited for.
         let _ = signal_hook::low_level::emulate_default_handler(signal);
     }
-    let more = failures.len().saturating_sub(1);
-    match failures.into_iter().next() {
+    let written = all - failures.len();
+    failures.truncate(1);
+    match failures.pop() {
         None => Ok(()),
-        Some(first) => Err(Error::NotAll { written, more, first: Box::new(first) }),
+        Some(first) => Err(Error::NotAll { written, all, first: Box::new(first) }),
     }
 }
 

@@ -148,7 +148,8 @@ fn show_fixed(
         }
     } else {
         let files = changed.iter().filter(|(_, new)| new.name != "-");
-        replace_all(files.map(|(old, new)| (old.name.as_ref(), old.bytes(), new.bytes())))?;
+        let files = files.map(|(old, new)| (old.name.as_ref(), old.bytes(), new.bytes()));
+        replace_all(&Vec::from_iter(files))?;
         if let Some(input) = fixed.sources.iter().find(|source| source.name == "-") {
             delivered(terminal.stdout.write(input.bytes()))?;
         }
