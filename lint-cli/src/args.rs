@@ -1,7 +1,7 @@
 //! The command line as it was typed.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use headlint_policies::finding::Severity;
@@ -100,6 +100,7 @@ pub(crate) struct LintArgs {
     ///
     /// Objects that differ are judged as changes, and objects that are gone as
     /// deletions, as the API server would see them.
+    /// Of a branch it is the commit that HEAD shares with it.
     #[arg(long, value_name = "DIR|REF")]
     pub(crate) base: Option<String>,
 
@@ -197,7 +198,7 @@ pub(crate) struct LintArgs {
     pub(crate) profile: bool,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct RenderArgs {
     /// Lint what `helm template` makes of this chart; needs helm
     #[arg(long, value_name = "CHART")]
@@ -217,8 +218,15 @@ pub(crate) struct RenderArgs {
 }
 
 impl RenderArgs {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.helm.is_none() && self.kustomize.is_empty()
+    }
+
+    /// What is read by the tools; a chart or an overlay may also be the name of
+    /// one that is elsewhere.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let folders = self.helm.iter().map(Path::new);
+        folders.chain(self.values.iter().chain(&self.kustomize).map(PathBuf::as_path))
     }
 }
 

@@ -172,16 +172,24 @@ fn find(inputs: &[PathBuf]) -> Option<PathBuf> {
     None
 }
 
-/// The folder that an input is in; standard input is in the current one.
+/// The folder that an input is in, or was in; standard input, and what else is
+/// neither file nor folder, is in the current one.
 fn folder(input: &Path) -> io::Result<PathBuf> {
-    if input.as_os_str() == "-" {
+    let is_stream = fs::metadata(input).is_ok_and(|it| !it.is_file() && !it.is_dir());
+    if input.as_os_str() == "-" || is_stream {
         return env::current_dir()?.canonicalize();
     }
-    let path = input.canonicalize()?;
-    match path.parent() {
-        Some(parent) if !path.is_dir() => Ok(parent.to_owned()),
-        _ => Ok(path),
-    }
+    let path = absolute(input)?;
+    Ok(path.ancestors().find(|it| it.is_dir()).unwrap_or(&path).to_owned())
+}
+
+/// An absolute path, without links as far as it exists.
+pub(crate) fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    path.canonicalize().or_else(|error| match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => Ok(absolute(folder)?.join(name)),
+        _ => Err(error),
+    })
 }
 
 /// As the user would name it.
@@ -221,11 +229,13 @@ mod tests {
             (&["repo/k8s/dev"][..], Some("repo/k8s/headlint.yaml")),
             (&["repo/k8s/dev/b.yaml", "repo/k8s/prod"], Some("repo/k8s/headlint.yaml")),
             (&["repo/k8s"], Some("repo/k8s/headlint.yaml")),
-            (&["repo/k8s/dev", "gone"], Some("repo/k8s/headlint.yaml")),
+            (&["repo/k8s/dev", "repo/k8s/gone/a.yaml"], Some("repo/k8s/headlint.yaml")),
             (&["repo/k8s/dev", "repo/a.yaml"], None),
             (&["repo"], None),
             (&["other/d.yaml"], Some("headlint.yaml")),
-            (&["gone"], None),
+            (&["repo/k8s/gone"], Some("repo/k8s/headlint.yaml")),
+            (&["repo/gone"], None),
+            (&["gone"], Some("headlint.yaml")),
         ] {
             let paths: Vec<_> = inputs.iter().map(|input| root.join(input)).collect();
             assert_eq!(find(&paths), found.map(|found| root.join(found)), "{inputs:?}");

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     #[error("the base {base} can't be read: {told}")]
     Base { base: String, told: String },
     #[error("there is no `{tool}` on this machine")]
-    NoTool { tool: &'static str },
+    NoTool { tool: String },
     #[error("`{command}` failed: {told}")]
     Tool { command: String, told: String },
     #[error("standard output, or a file, can take one thing only")]
@@ -132,7 +132,7 @@ mod tests {
             },
             Error::ConfigExists { path: "headlint.yaml".into() },
             Error::Base { base: "old".to_owned(), told: "not UTF-16".to_owned() },
-            Error::NoTool { tool: "helm" },
+            Error::NoTool { tool: "helm".to_owned() },
             Error::Tool { command: "helm template x".to_owned(), told: "no chart".to_owned() },
             Error::SeveralOutputs,
             Error::Baseline {

@@ -28,6 +28,7 @@ mod render;
 mod replace;
 pub mod report;
 mod terminal;
+mod tool;
 
 use std::ffi::OsString;
 use std::io;

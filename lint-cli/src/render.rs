@@ -1,161 +1,162 @@
 //! Charts and overlays: the user's own helm and kubectl say what they make, and
 //! what is found in it points at the templates again.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+mod align;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::{fs, io};
 
 use headlint_policies::finding::{Location, Report};
 use headlint_policies::manifest::{Source, Span};
 
+use self::align::{Aligned, Document, documents};
 use crate::args::RenderArgs;
 use crate::error::Error;
-
-/// How helm names the template that a document came from.
-const ORIGIN: &str = "# Source: ";
+use crate::tool::run;
 
 /// What a tool made of a folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Rendered {
     pub(crate) source: Arc<Source>,
-    /// The folder of a chart, whose templates it came from.
-    chart: Option<PathBuf>,
+    /// The chart whose templates it came from.
+    chart: Option<Chart>,
 }
 
-/// Runs the tools that are asked for.
+/// Where a chart is, and what its files are called.
+#[derive(Clone, Debug)]
+struct Chart {
+    folder: PathBuf,
+    shown: PathBuf,
+    prefix: String,
+}
+
+impl Chart {
+    /// A template by the name that helm gives it: where it is, and what it is
+    /// called. Of a chart that isn't a folder here, it is only called something.
+    fn template(&self, origin: &str) -> (PathBuf, String) {
+        // The first part is the chart's name, whatever its folder is called.
+        let below = origin.split_once('/').map_or(origin, |(_, below)| below);
+        let path = self.folder.join(below);
+        let shown = if path.is_file() { self.shown.join(below) } else { origin.into() };
+        (path, format!("{}{}", self.prefix, shown.display()))
+    }
+}
+
+impl Rendered {
+    /// What the user knows it by: the templates of a chart, or the tool.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let Some(chart) = &self.chart else { return [self.source.name.clone()].into() };
+        let templates = documents(&self.source.text);
+        templates.iter().map(|document| chart.template(document.origin).1).collect()
+    }
+}
+
+/// Runs the tools that are asked for, on what is `at` the paths. `prefix` goes in
+/// front of all names.
 ///
 /// # Errors
 /// When one isn't there, or fails, or makes no text.
-pub(crate) fn render(args: &RenderArgs, namespace: &str) -> Result<Vec<Rendered>, Error> {
+pub(crate) fn render(
+    args: &RenderArgs,
+    namespace: &str,
+    at: &dyn Fn(&Path) -> PathBuf,
+    prefix: &str,
+) -> Result<Vec<Rendered>, Error> {
     let mut rendered = Vec::new();
     if let Some(chart) = &args.helm {
-        let mut arguments: Vec<OsString> = vec!["template".into(), chart.into()];
-        arguments.extend(["--namespace".into(), namespace.into()]);
-        arguments.extend(args.values.iter().flat_map(|file| ["--values".into(), file.into()]));
-        arguments.extend(args.set.iter().flat_map(|pair| ["--set".into(), pair.into()]));
-        let name = format!("helm template {chart}");
-        let text = run("helm", &arguments)?;
-        rendered.push(Rendered { source: source(name, text)?, chart: Some(chart.into()) });
+        let folder = at(chart.as_ref());
+        let mut helm = Command::new("helm");
+        helm.arg("template").arg(&folder).args(["--namespace", namespace]);
+        for file in &args.values {
+            helm.arg("--values").arg(at(file));
+        }
+        for pair in &args.set {
+            helm.arg("--set").arg(pair);
+        }
+        let source = printed(&mut helm, format!("{prefix}helm template {chart}"))?;
+        let chart = Chart { folder, shown: chart.into(), prefix: prefix.to_owned() };
+        rendered.push(Rendered { source, chart: Some(chart) });
     }
     for folder in &args.kustomize {
-        let name = format!("kubectl kustomize {}", folder.display());
-        let text = run("kubectl", &["kustomize".into(), folder.into()])?;
-        rendered.push(Rendered { source: source(name, text)?, chart: None });
+        let mut kubectl = Command::new("kubectl");
+        kubectl.arg("kustomize").arg(at(folder));
+        let name = format!("{prefix}kubectl kustomize {}", folder.display());
+        rendered.push(Rendered { source: printed(&mut kubectl, name)?, chart: None });
     }
     Ok(rendered)
 }
 
-fn source(name: String, text: Vec<u8>) -> Result<Arc<Source>, Error> {
-    let source = Source::new(name.clone(), text);
-    let wrong = |error| Error::Tool { command: name, told: format!("{error:?}") };
-    source.map(Arc::new).map_err(wrong)
-}
-
-fn run(tool: &'static str, arguments: &[OsString]) -> Result<Vec<u8>, Error> {
-    let output =
-        Command::new(tool).args(arguments).output().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::NoTool { tool },
-            _ => Error::Tool { command: tool.to_owned(), told: error.to_string() },
-        })?;
-    if output.status.success() {
-        return Ok(output.stdout);
+fn printed(tool: &mut Command, name: String) -> Result<Arc<Source>, Error> {
+    let text = run(tool, &[])?;
+    let wrong = |told| Error::Tool { command: name.clone(), told };
+    // Nothing would be checked, and that would be a pass.
+    if text.trim_ascii().is_empty() {
+        return Err(wrong("it printed nothing".to_owned()));
     }
-    let arguments = arguments.iter().map(|argument| argument.to_string_lossy());
-    let command = std::iter::once(tool.into()).chain(arguments).collect::<Vec<_>>().join(" ");
-    let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Tool { command, told })
+    Source::new(name.clone(), text).map(Arc::new).map_err(|error| wrong(error.message))
 }
 
-/// Makes what is found in the output of helm point at the templates, as far as
-/// these are there. Returns the templates.
+/// Makes what is found in the output of helm point at the templates. Returns
+/// those that are there.
 pub(crate) fn point_at_templates(report: &mut Report, rendered: &[Rendered]) -> Vec<Arc<Source>> {
-    let mut templates = Templates::default();
-    let by_name: HashMap<&str, (&Source, &Path)> = rendered
-        .iter()
-        .filter_map(|it| Some((it.source.name.as_str(), (&*it.source, it.chart.as_deref()?))))
+    let charts = rendered.iter().filter_map(|it| Some((&*it.source, it.chart.as_ref()?)));
+    let mut charts: HashMap<&str, Templates<'_>> = charts
+        .map(|(source, chart)| (source.name.as_str(), Templates::new(source, chart)))
         .collect();
     let places = report.findings.iter_mut().flat_map(|finding| {
         let related = finding.related.iter_mut().map(|related| &mut related.location);
         std::iter::once(&mut finding.location).chain(related)
     });
     for place in places.flatten() {
-        if let Some((source, chart)) = by_name.get(place.file.as_str())
-            && let Some(found) = templates.locate(source, chart, place)
+        if let Some(templates) = charts.get_mut(place.file.as_str())
+            && let Some(found) = templates.locate(place)
         {
             *place = found;
         }
     }
-    templates.read.into_values().flatten().collect()
+    charts.into_values().flat_map(|chart| chart.read.into_values().flatten()).collect()
 }
 
 /// The templates of a chart, each read once.
-#[derive(Default)]
-struct Templates {
-    read: HashMap<PathBuf, Option<Arc<Source>>>,
+struct Templates<'r> {
+    rendered: &'r Source,
+    chart: &'r Chart,
+    documents: Vec<Document<'r>>,
+    read: HashMap<&'r str, Option<Arc<Source>>>,
 }
 
-impl Templates {
-    /// Where in its template stands what was rendered there: the line that says
-    /// the same, or else has the same key, if there is just one; or the first.
-    fn locate(&mut self, rendered: &Source, chart: &Path, at: &Location) -> Option<Location> {
-        let before = &rendered.text[..at.bytes.start];
-        let origin = &before[before.rfind(ORIGIN)? + ORIGIN.len()..];
-        let origin = origin.lines().next()?.trim();
-        // The first part is the chart's name, whatever its folder is called.
-        let path = chart.join(origin.split_once('/')?.1);
-        let template = self.read.entry(path.clone()).or_insert_with(|| {
-            let source = Source::new(path.display().to_string(), fs::read(&path).ok()?).ok()?;
-            Some(Arc::new(source))
+impl<'r> Templates<'r> {
+    fn new(rendered: &'r Source, chart: &'r Chart) -> Self {
+        let documents = documents(&rendered.text);
+        Self { rendered, chart, documents, read: HashMap::new() }
+    }
+
+    /// Where in its template stands what was rendered there: what says the same,
+    /// or the key of the same name, or the line above that is known. Of a template
+    /// that isn't there only its name is known.
+    fn locate(&mut self, at: &Location) -> Option<Location> {
+        let behind = self.documents.partition_point(|it| it.range.start <= at.bytes.start);
+        let (document, before) = self.documents[..behind].split_last()?;
+        let (path, name) = self.chart.template(document.origin);
+        let template = self.read.entry(document.origin).or_insert_with(|| {
+            let bytes = fs::read(path).ok()?;
+            Some(Arc::new(Source::new(name.clone(), bytes).ok()?))
         });
-        let template = template.as_ref()?;
-        let line = line_of(&rendered.text, at.bytes.start);
-        let text = rendered.text[line.clone()].trim();
-        let range = only_line(&template.text, |other| other == text)
-            .map(|found| {
-                let indent = |range: &std::ops::Range<usize>, text: &str| {
-                    range.start + text[range.clone()].len() - text[range.clone()].trim_start().len()
-                };
-                let moved = indent(&found, &template.text);
-                let start =
-                    moved + at.bytes.start - indent(&line, &rendered.text).min(at.bytes.start);
-                let length = at.bytes.len().min(found.end.saturating_sub(start));
-                start..start + length
-            })
-            .or_else(|| {
-                let key = text.trim_start_matches("- ").split_once(':')?.0;
-                let has_key = |other: &str| {
-                    other
-                        .trim_start_matches("- ")
-                        .strip_prefix(key)
-                        .is_some_and(|it| it.starts_with(':'))
-                };
-                let found = only_line(&template.text, has_key)?;
-                let start = found.start + template.text[found.clone()].find(key)?;
-                Some(start..start + key.len())
-            })
-            .unwrap_or(0..0);
+        let Some(template) = template else {
+            let (line, column) = (1, 1);
+            let bytes = 0..0;
+            return Some(Location { file: name, line, column, end_line: 1, end_column: 1, bytes });
+        };
+        let is_same = |other: &&Document<'_>| other.origin == document.origin;
+        let earlier = before.iter().filter(is_same);
+        let text = |document: &Document<'_>| &self.rendered.text[document.range.clone()];
+        let earlier: Vec<_> = earlier.map(text).collect();
+        let aligned = Aligned::new(text(document), &earlier, &template.text);
+        let start = at.bytes.start - document.range.start;
+        let range = aligned.locate(start..start + at.bytes.len());
         Some(template.location(Span::new(range.start, range.end)))
     }
-}
-
-/// The line that an offset is on, without its line break.
-fn line_of(text: &str, at: usize) -> std::ops::Range<usize> {
-    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    start..end
-}
-
-/// The only line whose content, without blanks around it, is such a one.
-fn only_line(text: &str, is: impl Fn(&str) -> bool) -> Option<std::ops::Range<usize>> {
-    let mut start = 0;
-    let lines = text.split_inclusive('\n').map(|line| {
-        let range = start..start + line.trim_end_matches(['\n', '\r']).len();
-        start += line.len();
-        range
-    });
-    let mut found = lines.filter(|range| is(text[range.clone()].trim()));
-    found.next().filter(|_| found.next().is_none())
 }

@@ -8,6 +8,7 @@ mod patches;
 mod unused;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -52,7 +53,16 @@ pub struct Options {
     pub whole: bool,
     /// What was there before. If there is any, objects are judged as changes of
     /// it, and what is gone as a deletion.
-    pub base: Vec<Arc<Source>>,
+    pub base: Vec<Before>,
+}
+
+/// A file as it was before.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// What was in it, under a name of its own.
+    pub source: Arc<Source>,
+    /// The name that it has, or would have, among the files of now.
+    pub now: PathBuf,
 }
 
 impl Default for Options {
@@ -115,9 +125,16 @@ struct Item {
     projected: Arc<Projected>,
     /// Whether it is a patch of another one.
     is_patch: bool,
+    /// Of what was there before: [`Before::now`].
+    now: Option<Arc<Path>>,
 }
 
 impl Item {
+    /// The file that it is in, or would be in.
+    fn path(&self) -> &Path {
+        self.now.as_deref().unwrap_or(self.document.source().name.as_ref())
+    }
+
     /// A patch of a Service is judged in what it patches. One of a workload may
     /// dial Services.
     fn is_judged(&self) -> bool {
@@ -199,7 +216,8 @@ fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
                         Some(finding)
                     }));
                 }
-                part.items.push(Item { document: manifest.document, projected, is_patch: false });
+                let document = manifest.document;
+                part.items.push(Item { document, projected, is_patch: false, now: None });
             }
             Err(error) => part.errors.push(error.in_source(source, &manifest.root)),
         }
@@ -268,7 +286,7 @@ pub fn lint(
         }
     }
     base.situate(&snapshot);
-    let gone = base.gone(&items).map(Case::gone);
+    let gone = base.gone(&items).into_iter().map(Case::gone);
     let cases: Vec<_> =
         items.iter().map(|item| Case::there(item, base.before(item))).chain(gone).collect();
     let judged = judge(engine, &cases, snapshot, options, progress);
@@ -279,7 +297,7 @@ pub fn lint(
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
     tell_apart(&mut findings);
     sources.extend(options.exemptions.source().map(Arc::clone));
-    sources.extend(options.base.iter().map(Arc::clone));
+    sources.extend(options.base.iter().map(|before| Arc::clone(&before.source)));
     for finding in &findings {
         match finding.severity {
             Severity::Error => summary.errors += 1,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use headlint_policies::engine::Engine;
@@ -12,13 +13,16 @@ use headlint_policies::manifest::{Source, Span};
 use rayon::prelude::*;
 
 use crate::args::{Format, LintArgs, OutputArg};
+use crate::base::Base;
 use crate::error::Error;
+use crate::input::Input;
 use crate::plan::{Fixing, LintPlan};
 use crate::progress::Progress;
+use crate::render::Rendered;
 use crate::replace::{replace, replace_all};
 use crate::report::sarif::Change;
 use crate::report::{diff, github, gitlab, json, junit, profile, sarif, text};
-use crate::{Exit, Terminal, base, baseline, config, delivered, fix, input, plan, render};
+use crate::{Exit, Terminal, baseline, config, delivered, fix, input, plan, render};
 
 /// Threads beyond any machine's cores only cost memory.
 const MOST_JOBS: usize = 256;
@@ -40,14 +44,25 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
                 return Err(error);
             }
         };
-    if let Some(base) = &plan.base {
-        plan.options.base = base::read(base, &plan.paths, &plan.excluded)?;
-    }
+    let base = plan.base.as_deref().map(|base| Base::find(base, &plan)).transpose()?;
     let known = plan.baseline.as_deref().map(baseline::read).transpose()?;
 
     let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let progress = Progress::new(terminal.stderr.width.is_some() && !plan.quiet);
-    let (mut sources, errors) = threads.install(|| read(&plan));
+    // What is gone is a deletion, and no input.
+    let paths = plan.paths.iter().filter(|path| !base.as_ref().is_some_and(|base| base.had(path)));
+    let inputs = input::collect(&paths.cloned().collect::<Vec<_>>(), &plan.excluded);
+    let (mut sources, errors) = threads.install(|| read(&inputs));
+    let namespace = &plan.options.default_namespace;
+    let mut rendered = render::render(&plan.render, namespace, &Path::to_owned, "")?;
+    let mut files: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
+    files.extend(rendered.iter().flat_map(Rendered::files));
+    sources.extend(rendered.iter().map(|it| Arc::clone(&it.source)));
+    if let Some(base) = &base {
+        let (before, rendered_before) = base.read(&plan, &inputs)?;
+        plan.options.base = before;
+        rendered.extend(rendered_before);
+    }
     let judge = |sources: &[Arc<Source>]| {
         let sources = sources.iter().cloned().map(Ok);
         let inputs = sources.chain(errors.iter().cloned().map(Err)).collect();
@@ -59,8 +74,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
         }
         lint
     };
-    let rendered = render::render(&plan.render, &plan.options.default_namespace)?;
-    sources.extend(rendered.iter().map(|it| Arc::clone(&it.source)));
+    let read = Read { files, base };
     let mut lint = judge(&sources);
 
     if let Some(path) = &plan.write_baseline
@@ -80,7 +94,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
             let exit = Exit::of(&lint.report, plan.fail_on);
             let may_edit = |name: &str| fix::is_file(name) && !fix::is_template(name);
             if fixing.only_shown {
-                report(&engine, &lint, &plan, &threads, terminal, true)?;
+                report(&engine, &lint, &read, &plan, &threads, terminal, true)?;
             }
             let fixed = fix::fix(lint, sources.clone(), fixing.safety, &may_edit, &judge);
             progress.finish();
@@ -97,9 +111,10 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     progress.finish();
     lint.sources.extend(render::point_at_templates(&mut lint.report, &rendered));
     if plan.verbose {
-        delivered(terminal.stderr.write_str(&background(&plan, &lint)))?;
+        let base = read.base.as_ref().map(Base::describe).unwrap_or_default();
+        delivered(terminal.stderr.write_str(&background(&plan, &base, &lint)))?;
     }
-    report(&engine, &lint, &plan, &threads, terminal, false)?;
+    report(&engine, &lint, &read, &plan, &threads, terminal, false)?;
     if plan.profile {
         let table = profile::render(&lint.profile);
         delivered(terminal.stderr.write_str(&table))?;
@@ -107,9 +122,16 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     Ok(Exit::of(&lint.report, plan.fail_on))
 }
 
+/// What the outcome is about.
+struct Read {
+    /// The names of what was read.
+    files: Vec<String>,
+    /// What was there before.
+    base: Option<Base>,
+}
+
 /// All that can be read, and the errors of the rest.
-fn read(plan: &LintPlan) -> (Vec<Arc<Source>>, Vec<InputError>) {
-    let inputs = input::collect(&plan.paths, &plan.excluded);
+fn read(inputs: &[Input]) -> (Vec<Arc<Source>>, Vec<InputError>) {
     let read: Vec<_> = inputs.par_iter().map(input::read).collect();
     let (mut sources, mut errors) = (Vec::new(), Vec::new());
     for input in read {
@@ -122,10 +144,10 @@ fn read(plan: &LintPlan) -> (Vec<Arc<Source>>, Vec<InputError>) {
 }
 
 /// What the outcome rests on.
-fn background(plan: &LintPlan, lint: &Lint) -> String {
+fn background(plan: &LintPlan, base: &str, lint: &Lint) -> String {
     let config = plan.config.as_ref().map(|file| file.display().to_string());
     let config = config.unwrap_or_else(|| format!("no {}", config::NAME));
-    let mut told = format!("configuration: {config}\n");
+    let mut told = format!("configuration: {config}\n{base}");
     for skipped in &lint.report.skipped {
         told += &format!("skipped: {}:{}: {}\n", skipped.file, skipped.line, skipped.reason);
     }
@@ -167,15 +189,19 @@ fn show_fixed(
     Ok(told + "\n")
 }
 
-/// Tells the outcome in all formats that are asked for, or in files only.
+/// Tells the outcome in all formats that are asked for, or in files only. Machines
+/// are told of the files of now.
 fn report(
     engine: &Engine,
     lint: &Lint,
+    read: &Read,
     plan: &LintPlan,
     threads: &rayon::ThreadPool,
     terminal: &mut Terminal,
     only_files: bool,
 ) -> Result<(), Error> {
+    let of_now = read.base.as_ref().map(|base| base.in_files_of_now(lint.report.clone()));
+    let of_now = of_now.as_ref().unwrap_or(&lint.report);
     let is_meant = |output: &&OutputArg| output.file.is_some() || !only_files;
     for output in plan.outputs.iter().filter(is_meant) {
         let to = if plan.text_to_stderr { &mut terminal.stderr } else { &mut terminal.stdout };
@@ -193,7 +219,7 @@ fn report(
                     sources.map(|it| (it.name.as_str(), it.text.as_str())).collect();
                 text::render(&lint.report, &|name| sources.get(name).copied(), look)
             }
-            Format::Json => json::render(&lint.report),
+            Format::Json => json::render(of_now),
             Format::Sarif => {
                 let rules: Vec<_> = engine
                     .rules()
@@ -201,14 +227,14 @@ fn report(
                     .filter(|(_, rule)| plan.options.rules.admits(rule))
                     .collect();
                 let changes = threads.install(|| changes(lint));
-                sarif::render(&lint.report, &rules, &changes)
+                sarif::render(of_now, &rules, &changes)
             }
             Format::Junit => {
-                let files = lint.sources.iter().map(|source| source.name.as_str());
-                junit::render(&lint.report, files, plan.fail_on)
+                let files = read.files.iter().map(String::as_str);
+                junit::render(of_now, files, plan.fail_on)
             }
-            Format::Github => github::render(&lint.report),
-            Format::Gitlab => gitlab::render(&lint.report),
+            Format::Github => github::render(of_now),
+            Format::Gitlab => gitlab::render(of_now),
         };
         match &output.file {
             Some(file) => replace(file, told.as_bytes())?,
@@ -227,7 +253,7 @@ fn changes(lint: &Lint) -> Vec<Option<Change>> {
         }
     }
     let of_file = |source: &Arc<Source>, findings: &[usize]| -> Vec<(usize, Change)> {
-        if fix::is_template(&source.name) {
+        if !Path::new(&source.name).is_file() || fix::is_template(&source.name) {
             return Vec::new();
         }
         let editable = Editable::of(source);

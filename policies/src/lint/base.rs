@@ -2,14 +2,15 @@
 //! are gone as deletions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Item, Options, Part, mark_patches, read};
+use super::{Before, Item, Options, Part, mark_patches, read};
 use crate::finding::{InputError, ObjectRef};
 use crate::inventory::{Inventory, Snapshot};
-use crate::manifest::{self, Source};
+use crate::manifest;
 use crate::model::Object;
 
 const NONE: &str = "None";
@@ -53,12 +54,14 @@ pub(super) struct Base(BTreeMap<Identity, Vec<Item>>);
 
 impl Base {
     /// With what of it can't be read.
-    pub(super) fn read(sources: &[Arc<Source>], options: &Options) -> (Self, Vec<InputError>) {
+    pub(super) fn read(files: &[Before], options: &Options) -> (Self, Vec<InputError>) {
         let (mut items, mut errors) = (Vec::new(), Vec::new());
-        for source in sources {
+        for Before { source, now } in files {
+            let now: Arc<Path> = now.as_path().into();
             for piece in manifest::pieces(source) {
                 let Part { items: found, errors: wrong, .. } = read(source, piece, options);
-                items.extend(found);
+                let now = || Some(Arc::clone(&now));
+                items.extend(found.into_iter().map(|item| Item { now: now(), ..item }));
                 errors.extend(wrong);
             }
         }
@@ -110,19 +113,32 @@ impl Base {
     /// file whose path is most alike.
     pub(super) fn before(&self, item: &Item) -> Option<&Item> {
         let namesakes = self.0.get(&identity(&item.projected.meta().object_ref))?;
-        let file = &item.document.source().name;
+        let path = item.path().as_os_str().as_encoded_bytes();
         let alike = |other: &&Item| {
-            let other = &other.document.source().name;
-            file.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count()
+            let other = other.path().as_os_str().as_encoded_bytes();
+            path.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count()
         };
         namesakes.iter().max_by_key(alike)
     }
 
-    /// What is there no longer.
-    pub(super) fn gone<'b>(&'b self, items: &[Item]) -> impl Iterator<Item = &'b Item> {
-        let there: BTreeSet<_> =
-            items.iter().map(|item| identity(&item.projected.meta().object_ref)).collect();
-        let gone = self.0.iter().filter(move |(identity, _)| !there.contains(*identity));
-        gone.filter_map(|(_, items)| items.last())
+    /// What is there no longer, in each environment that had it. It may have moved
+    /// into a file that didn't have it, and be all that several files had.
+    pub(super) fn gone<'b>(&'b self, items: &[Item]) -> Vec<&'b Item> {
+        let mut there: BTreeMap<Identity, BTreeSet<&Path>> = BTreeMap::new();
+        for item in items.iter().filter(|item| !item.is_patch) {
+            let identity = identity(&item.projected.meta().object_ref);
+            there.entry(identity).or_default().insert(item.path());
+        }
+        let mut gone = Vec::new();
+        for (identity, before) in &self.0 {
+            let mut before: BTreeMap<&Path, &Item> =
+                before.iter().map(|item| (item.path(), item)).collect();
+            let there = there.get(identity).into_iter().flatten();
+            let moved = there.filter(|path| before.remove(*path).is_none()).count();
+            if moved == 0 {
+                gone.extend(before.into_values());
+            }
+        }
+        gone
     }
 }

@@ -35,10 +35,6 @@ pub(super) struct Environments<'d> {
     apart: BTreeMap<PathBuf, Environment<'d>>,
 }
 
-fn path(item: &Item) -> &Path {
-    Path::new(&item.document.source().name)
-}
-
 impl<'d> Environments<'d> {
     /// Of items that stand for themselves, with the snapshot of all of them.
     pub(super) fn new(items: impl Iterator<Item = &'d Item> + Clone, snapshot: Snapshot) -> Self {
@@ -64,7 +60,7 @@ impl<'d> Environments<'d> {
         if self.apart.is_empty() {
             return &self.common;
         }
-        let apart = path(item).ancestors().find_map(|folder| self.apart.get(folder));
+        let apart = item.path().ancestors().find_map(|folder| self.apart.get(folder));
         apart.unwrap_or(&self.common)
     }
 }
@@ -86,7 +82,7 @@ fn apart<'d>(items: impl Iterator<Item = &'d Item>) -> BTreeMap<PathBuf, Vec<&'d
     }
     let mut groups: BTreeMap<PathBuf, Vec<&Item>> = BTreeMap::new();
     for items in namesakes.into_values().filter(|items| items.len() > 1) {
-        let paths: Vec<_> = items.iter().map(|item| path(item)).collect();
+        let paths: Vec<_> = items.iter().map(|item| item.path()).collect();
         for (item, folder) in items.into_iter().zip(folders(&paths)) {
             if let Some(folder) = folder {
                 groups.entry(folder.to_owned()).or_default().push(item);
