@@ -62,9 +62,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 fn published_elsewhere(service: &Service, set: &Workload, context: &dyn Context) -> bool {
     let over = context.services_selecting(&set.meta.ref_.namespace, &set.template.labels).seen();
     over.iter().any(|other| {
-        other.meta.ref_ != service.meta.ref_
-            && headless(other)
-            && other.publish_not_ready_addresses
+        other.meta.ref_ != service.meta.ref_ && headless(other) && other.publish_not_ready_addresses
     })
 }
 

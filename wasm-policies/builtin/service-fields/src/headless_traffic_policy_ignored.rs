@@ -34,7 +34,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(service) = accepted(review) else { return };
     let mut found = Vec::new();
     if service.internal_traffic_policy.as_deref() == Some("Local") {
-        found.push(("`internalTrafficPolicy: Local`".to_owned(), "$.spec.internalTrafficPolicy".to_owned()));
+        found.push((
+            "`internalTrafficPolicy: Local`".to_owned(),
+            "$.spec.internalTrafficPolicy".to_owned(),
+        ));
     }
     let path = "$.spec.trafficDistribution";
     if let Some(json) = value(context, path) {
