@@ -5,7 +5,9 @@ use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::{
     IntOrString, NetworkPolicy, NetworkPolicyPeer, Reference, ReferenceVia, Workload,
 };
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, Timing, WRITTEN,
+};
 
 use crate::isolation::{
     cover, display_name, excludes, leads, may_select, policies, selects, subjects,
@@ -122,7 +124,9 @@ fn report(policy: &NetworkPolicy, set: &Workload, reference: &Reference) -> Find
         Some(IntOrString::Int(number)) => format!(" on port {number}"),
         _ => String::new(),
     };
+    // Another policy may just be applied next.
     Finding::new(&RULE, path)
+        .timing(Timing::Later)
         .what(format!(
             "NetworkPolicy `{}` isolates the Pods of {of}, which dial each other as `{}`, and no \
             policy lets them in{port}",

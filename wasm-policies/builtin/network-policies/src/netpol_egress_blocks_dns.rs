@@ -5,7 +5,9 @@ use headlint_policy_sdk::types::{
     IntOrString, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Reference, ReferenceVia,
     Traits, Workload,
 };
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, Timing, WRITTEN,
+};
 
 use crate::isolation::{
     display_name, excludes, leads, may_select, names_used, policies, subjects, unseen,
@@ -154,7 +156,8 @@ fn report(
     } else {
         "$.spec"
     };
-    let finding = Finding::new(&RULE, path);
+    // Another policy may just be applied next.
+    let finding = Finding::new(&RULE, path).timing(Timing::Later);
     let finding = if udp {
         finding
             .what(format!(
