@@ -1,5 +1,6 @@
 //! Hand-written endpoints of which none is ready.
 
+use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::{Endpoints, ObjectRef};
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
@@ -35,9 +36,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let ready = |one: &&Endpoints| one.subsets.iter().any(|subset| subset.ready > 0);
     // Of several objects, the first speaks for all.
     let first = occupied.clone().min_by_key(|one| (&one.meta.ref_.kind, &one.meta.ref_.name));
-    if first.is_none_or(|first| first.meta.ref_ != object.meta.ref_)
-        || occupied.any(|one| ready(one))
-    {
+    if first.is_none_or(|first| first.meta.ref_ != object.meta.ref_) || occupied.any(ready) {
         return;
     }
     let published = if service.publish_not_ready_addresses {
@@ -55,7 +54,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
                     count => format!("{count} addresses"),
                 }
             ))
-            .why(format!("`{name}.{namespace}.svc` is NXDOMAIN{published}"))
+            .why(match headless(&service) {
+                true => format!("`{name}.{namespace}.svc` is NXDOMAIN{published}"),
+                false => format!("a client of `{name}` gets `connection refused`{published}"),
+            })
             .help(if is_slice(object) {
                 "write `ready: true`, or leave `conditions` out"
             } else {

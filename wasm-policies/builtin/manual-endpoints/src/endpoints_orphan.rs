@@ -46,9 +46,9 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
                 findings.add(beside_pods(object, &service));
             }
         }
-        Answer::Absent => findings.add(alone(object, Severity::Warning, "doesn't exist")),
+        Answer::Absent => findings.add(alone(object, Severity::Warning, "doesn't exist in")),
         Answer::Unknown(UnknownReason::Unwatched) => {}
-        Answer::Unknown(_) => findings.add(alone(object, Severity::Info, "isn't in the input")),
+        Answer::Unknown(_) => findings.add(alone(object, Severity::Info, "isn't in the input for")),
     }
 }
 
@@ -67,7 +67,7 @@ fn alone(object: &Endpoints, severity: Severity, state: &str) -> Finding {
         .severity(severity)
         .timing(Timing::Later)
         .what(format!(
-            "{} belongs to the Service `{name}`, which {state} for namespace `{namespace}`",
+            "{} belongs to the Service `{name}`, which {state} namespace `{namespace}`",
             display_name(&object.meta.ref_)
         ))
         .why(format!("`{name}.{namespace}.svc` is NXDOMAIN: DNS answers for Services only"))
@@ -88,8 +88,8 @@ fn beside_pods(object: &Endpoints, service: &Service) -> Finding {
     if is_slice(object) {
         finding
             .why(format!(
-                "nothing removes it: its addresses stay in the answers for `{name}`, beside those \
-                of the Pods, whatever becomes of them"
+                "nothing removes it: clients of `{name}` get its addresses beside those of the \
+                Pods, whatever becomes of them"
             ))
             .help(format!(
                 "remove the selector of Service `{name}`, or give these addresses a Service of \

@@ -193,3 +193,71 @@ pub(crate) fn display_name(object: &ObjectRef) -> String {
         name => format!("{} `{name}`", object.kind),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headlint_policy_sdk::types::{IpBlock, Label, LabelRequirement};
+
+    use super::*;
+
+    fn selector(pairs: &[(&str, &str)]) -> LabelSelector {
+        let label = |&(key, value): &(&str, &str)| Label { key: key.into(), value: value.into() };
+        LabelSelector {
+            match_labels: pairs.iter().map(label).collect(),
+            match_expressions: Vec::new(),
+        }
+    }
+
+    fn peer(pods: Option<LabelSelector>, namespaces: Option<LabelSelector>) -> NetworkPolicyPeer {
+        NetworkPolicyPeer { pod_selector: pods, namespace_selector: namespaces, ip_block: None }
+    }
+
+    #[test]
+    fn who_is_within_is_told_by_the_texts() {
+        let shop = || peer(Some(selector(&[("app", "shop")])), None);
+        let clients = || peer(Some(selector(&[("app", "shop"), ("role", "client")])), None);
+        let here = || peer(Some(selector(&[])), None);
+        let everywhere = || peer(None, Some(selector(&[])));
+        let team = || peer(None, Some(selector(&[("team", "a")])));
+        for (these, those, expected) in [
+            (vec![], vec![], true),
+            (vec![shop()], vec![], true),
+            (vec![], vec![everywhere()], false),
+            (vec![clients()], vec![shop()], true),
+            (vec![shop()], vec![clients()], false),
+            (vec![shop()], vec![here()], true),
+            (vec![shop(), clients()], vec![team(), shop()], true),
+            (vec![shop()], vec![everywhere()], true),
+            (vec![team()], vec![everywhere()], true),
+            (vec![everywhere()], vec![here()], false),
+            (vec![shop()], vec![team()], false),
+        ] {
+            assert_eq!(within(&these, &those), expected, "{these:?} {those:?}");
+        }
+        let block = NetworkPolicyPeer {
+            ip_block: Some(IpBlock { cidr: "10.0.0.0/8".to_owned(), excluded: Vec::new() }),
+            ..peer(None, None)
+        };
+        assert!(within(std::slice::from_ref(&block), std::slice::from_ref(&block)));
+        assert!(!within(&[block], &[everywhere()]));
+    }
+
+    #[test]
+    fn a_namespace_is_left_out_by_its_name_alone() {
+        let named = |name| selector(&[(NAMESPACE_NAME, name)]);
+        assert!(excludes(&named("monitoring"), "shop"));
+        assert!(!excludes(&named("shop"), "shop"));
+        assert!(!excludes(&named("${NAMESPACE}"), "shop"));
+        assert!(!excludes(&selector(&[("team", "a")]), "shop"));
+        let mut listed = selector(&[]);
+        listed.match_expressions.push(LabelRequirement {
+            key: NAMESPACE_NAME.to_owned(),
+            operator: "In".to_owned(),
+            values: vec!["a".to_owned(), "b".to_owned()],
+        });
+        assert!(excludes(&listed, "shop"));
+        assert!(!excludes(&listed, "a"));
+        assert_eq!(only_namespace(&named("shop")), Some("shop"));
+        assert_eq!(only_namespace(&listed), None);
+    }
+}

@@ -42,10 +42,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
                 findings.add(finding);
             }
         }
-        Answer::Absent => findings.add(missing(workload, subdomain, "doesn't exist")),
+        Answer::Absent => findings.add(missing(workload, subdomain, "doesn't exist in")),
         Answer::Unknown(UnknownReason::Unwatched) => {}
         Answer::Unknown(_) => findings
-            .add(missing(workload, subdomain, "isn't in the input").severity(Severity::Info)),
+            .add(missing(workload, subdomain, "isn't in the input for").severity(Severity::Info)),
     }
 }
 
@@ -67,7 +67,7 @@ fn missing(workload: &Workload, subdomain: &str, state: &str) -> Finding {
         .timing(Timing::Later)
         .what(format!(
             "the Pods of {name} have `subdomain: {subdomain}`, but a Service of that name {state} \
-            for namespace `{namespace}`"
+            namespace `{namespace}`"
         ))
         .help(format!(
             "add a headless Service `{subdomain}` with the selector `{}`",
