@@ -119,8 +119,10 @@ impl Found<'_> {
     fn hostname(&mut self, path: String, value: &Value) {
         let name = value.as_str().unwrap_or_default();
         if !name.is_empty() && !placeholder(name) && !dns_label(name) {
-            let quote = "a lowercase RFC 1123 label must consist of lower case alphanumeric \
-                         characters or '-'";
+            let quote = match name.contains('.') {
+                true => "must not contain dots",
+                false => "must consist of lower case alphanumeric characters or '-'",
+            };
             self.fault(path, format!("has the host name `{name}`, which is no DNS label"), quote);
         }
     }
