@@ -21,12 +21,13 @@ use crate::cases::root;
 const PORT: u16 = 8443;
 
 /// What the API server asks about: whatever some rule reports on, and more.
-const RULES: [(&str, &str, &[&str]); 5] = [
+const RULES: [(&str, &str, &[&str]); 6] = [
     ("", "v1", &["configmaps", "endpoints", "pods", "services", "services/status"]),
     ("apps", "v1", &["daemonsets", "deployments", "replicasets", "statefulsets", "*/scale"]),
     ("batch", "v1", &["cronjobs", "jobs"]),
     ("coordination.k8s.io", "v1", &["leases"]),
     ("discovery.k8s.io", "v1", &["endpointslices"]),
+    ("networking.k8s.io", "v1", &["networkpolicies"]),
 ];
 
 /// Replicas of the webhook behind a Service, which the API server asks about

@@ -14,8 +14,17 @@ pub(crate) const TESTS: &[(&str, Test)] =
     &[("both_doors_say_the_same_of_every_case", Sharing(both_doors_say_the_same))];
 
 /// Cases that the API server makes something else of, and why.
-const DIFFERENT: [(&str, &str); 5] = [
+const DIFFERENT: [(&str, &str); 8] = [
+    (
+        "manual-endpoints/cases/endpoints-address-invalid/fires-virtual-ip",
+        "it gives the Service another cluster IP",
+    ),
+    ("pod-names/cases/pod-dns-name-invalid/quiet-no-replicas", REPLICAS),
     ("pod-names/cases/pod-fqdn-too-long/quiet-generate-name", "it has made up the name"),
+    (
+        "port-consistency/cases/client-dials-headless-service-port/fires-several-in-one-text",
+        REPLICAS,
+    ),
     (
         "selector-presence/cases/empty-selector-is-selectorless/fires-virtual-ip",
         "it stores no selector, and what then tells of it is about headless Services alone",
@@ -27,6 +36,7 @@ const DIFFERENT: [(&str, &str); 5] = [
     ),
     ("selector-presence/cases/selectorless-without-endpoints/quiet-patch", PATCH),
 ];
+const REPLICAS: &str = "it fills in one replica, which isn't the Pod that is dialled";
 const PATCH: &str = "it knows nothing of Kustomize's patches";
 
 fn both_doors_say_the_same(cluster: &Cluster) {

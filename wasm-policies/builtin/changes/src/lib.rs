@@ -1,8 +1,11 @@
-//! What a change of a Service leaves behind, and what it merely seems to change.
+//! What a change of a Service or StatefulSet leaves behind, what it merely seems
+//! to change, and what can't be changed.
 
 pub mod cluster_ip_none_dropped_no_op;
 pub mod governing_service_deleted;
+pub mod selector_added_keeps_dual_stack;
 pub mod selector_removed_freezes_endpoints;
+pub mod statefulset_service_name_changed;
 
 headlint_policy_sdk::policy! {
     name: "changes",
@@ -10,6 +13,8 @@ headlint_policy_sdk::policy! {
         cluster_ip_none_dropped_no_op::RULE,
         selector_removed_freezes_endpoints::RULE,
         governing_service_deleted::RULE,
+        statefulset_service_name_changed::RULE,
+        selector_added_keeps_dual_stack::RULE,
     ],
 }
 

@@ -2,18 +2,28 @@
 
 use headlint_policy_sdk::Finding;
 use headlint_policy_sdk::service::{has, placeholder, refused, selectorless};
-use headlint_policy_sdk::types::{EndpointPort, Endpoints, ObjectRef, Service, Traits};
+use headlint_policy_sdk::types::{EndpointPort, Endpoints, Metadata, ObjectRef, Service, Traits};
 
 /// How many places a finding shows.
 const SHOWN: usize = 4;
 
 /// Whether the endpoints of a Service are written by hand.
 pub(crate) fn by_hand(service: &Service) -> bool {
-    let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
     selectorless(service)
         && service.service_type != "ExternalName"
-        && !has(&service.meta, settled)
+        && !settled(&service.meta)
         && !refused(service)
+}
+
+/// Whether endpoints are somebody else's: an operator's, a mesh's, or on their
+/// way out.
+pub(crate) fn settled(meta: &Metadata) -> bool {
+    let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
+    has(meta, settled)
+}
+
+pub(crate) fn is_slice(object: &Endpoints) -> bool {
+    object.meta.ref_.kind == "EndpointSlice"
 }
 
 /// A port of hand-written endpoints.
@@ -127,7 +137,7 @@ pub(crate) fn with_given(mut finding: Finding, ports: &[Given<'_>]) -> Finding {
 #[cfg(test)]
 pub(crate) mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{EndpointSubset, IntOrString, Metadata, Object, ServicePort};
+    use headlint_policy_sdk::types::{EndpointSubset, IntOrString, Object, ServicePort};
     use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule, Severity};
 
     use super::*;

@@ -5,6 +5,7 @@ pub mod cluster_ips_none_without_cluster_ip;
 pub mod empty_selector_is_selectorless;
 mod evidence;
 pub mod headless_type_conflict;
+pub mod headless_used_as_load_balancer;
 pub mod intended_headless_has_vip;
 pub mod selector_matches_nothing;
 pub mod selector_wider_than_governed;
@@ -23,6 +24,7 @@ headlint_policy_sdk::policy! {
         selector_matches_nothing::RULE,
         selector_wider_than_governed::RULE,
         selectorless_without_endpoints::RULE,
+        headless_used_as_load_balancer::RULE,
     ],
 }
 

@@ -1,0 +1,127 @@
+//! The name of a StatefulSet's Pod that DNS doesn't have.
+
+use std::collections::BTreeSet;
+
+use headlint_policy_sdk::labels::ordinal;
+use headlint_policy_sdk::types::{ObjectRef, Workload};
+use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+
+use crate::dialled::{Dialled, HOLDERS, dialled, workloads};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "pod-dns-name-invalid",
+    severity: Severity::Error,
+    action: Action::Warn,
+    default_on: true,
+    heals_later: true,
+    kinds: HOLDERS,
+    operations: WRITTEN,
+    summary: "a client dials a Pod of a StatefulSet by a name that no Pod has",
+    documentation: include_str!("pod-dns-name-invalid.md"),
+    check,
+};
+
+/// How many letters a name may differ in from the one that is meant.
+const NEAR: usize = 2;
+
+fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+    let mut places = BTreeSet::new();
+    for dialled in dialled(review, context) {
+        let Some((set, number)) = dialled.pod.rsplit_once('-') else { continue };
+        let Some(number) = ordinal(number) else { continue };
+        if dialled.is_given(context) {
+            continue;
+        }
+        let namespace = &dialled.service.meta.ref_.namespace;
+        let sets = workloads("StatefulSet", namespace, context);
+        let finding = match sets.iter().find(|one| one.meta.ref_.name == set) {
+            Some(set) => misplaced(&dialled, set).or_else(|| beyond(&dialled, set, number)),
+            None => misspelled(&dialled, set, number, &sets, context),
+        };
+        if let Some(finding) = finding
+            && places.insert(dialled.reference.path.clone())
+        {
+            findings.add(finding);
+        }
+    }
+}
+
+fn finding(dialled: &Dialled, severity: Severity) -> Finding {
+    Finding::new(&RULE, dialled.reference.path.as_str())
+        .range(dialled.reference.range)
+        .severity(dialled.severity(severity))
+        .why(format!("`{}` is NXDOMAIN", dialled.reference.host))
+}
+
+/// The set takes the names of its Pods from another Service.
+fn misplaced(dialled: &Dialled, set: &Workload) -> Option<Finding> {
+    let named = set.stateful_set.as_ref()?.service_name.as_deref()?;
+    let service = &dialled.service.meta.ref_.name;
+    if named == service {
+        return None;
+    }
+    let name = &set.meta.ref_.name;
+    Some(
+        finding(dialled, Severity::Error)
+            .what(format!(
+                "`{}` is looked for behind Service `{service}`, but StatefulSet `{name}` gives its \
+                Pods names behind `{named}`",
+                dialled.pod
+            ))
+            .help(format!("write `{}.{named}`", dialled.pod))
+            .related(&set.meta.ref_, "$.spec.serviceName", "only this Service has their names"),
+    )
+}
+
+/// The set has no Pod of that number.
+fn beyond(dialled: &Dialled, set: &Workload, number: i64) -> Option<Finding> {
+    let first = set.stateful_set.as_ref()?.first_ordinal;
+    let replicas = set.replicas?;
+    let beyond = first.saturating_add(replicas);
+    if set.autoscaled || replicas < 1 || (first..beyond).contains(&number) {
+        return None;
+    }
+    let name = &set.meta.ref_.name;
+    let range = match beyond - 1 {
+        last if last == first => format!("only `{name}-{first}`"),
+        last => format!("`{name}-{first}` to `{name}-{last}`"),
+    };
+    Some(
+        finding(dialled, Severity::Warning)
+            .what(format!("StatefulSet `{name}` has no Pod `{}`: it has {range}", dialled.pod))
+            .help("name a Pod that there is, or change `replicas`")
+            .related(&set.meta.ref_, "$.spec.replicas", format!("this makes {range}")),
+    )
+}
+
+/// There is no such set, but the Service has one of almost that name.
+fn misspelled(
+    dialled: &Dialled,
+    set: &str,
+    number: i64,
+    sets: &[Workload],
+    context: &dyn Context,
+) -> Option<Finding> {
+    let ObjectRef { namespace, name: service, .. } = &dialled.service.meta.ref_;
+    let others = headlint_policy_sdk::service::workloads(&dialled.service, context)?;
+    // A Pod, or what an operator makes, could have the name.
+    if others.iter().any(|one| one.stateful_set.is_none()) {
+        return None;
+    }
+    let near = sets.iter().find(|one| {
+        let own = one.stateful_set.as_ref().and_then(|own| own.service_name.as_ref());
+        own == Some(service) && strsim::osa_distance(&one.meta.ref_.name, set) <= NEAR
+    })?;
+    let name = &near.meta.ref_.name;
+    Some(
+        finding(dialled, Severity::Warning)
+            .what(format!(
+                "`{}` is looked for behind Service `{service}`, but namespace `{namespace}` has no \
+                StatefulSet `{set}`",
+                dialled.pod
+            ))
+            .help(format!("write `{name}-{number}.{service}`, if StatefulSet `{name}` is meant"))
+            .related(&near.meta.ref_, "$.metadata.name", "its Pods have names there"),
+    )
+}

@@ -1,0 +1,102 @@
+//! Clients that are sent to Pods before these are ready.
+
+use headlint_policy_sdk::service::{has, headless, refused, selectorless, workloads};
+use headlint_policy_sdk::types::{Object, ObjectRef, ReferenceVia, Traits};
+use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+
+use crate::shown;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "publish-not-ready-on-client-service",
+    severity: Severity::Warning,
+    action: Action::Warn,
+    default_on: true,
+    heals_later: false,
+    kinds: &["Service"],
+    operations: WRITTEN,
+    summary: "clients use a headless Service that publishes Pods before they are ready",
+    documentation: include_str!("publish-not-ready-on-client-service.md"),
+    check,
+};
+
+/// What makes Pods that dial.
+const CLIENTS: [&str; 9] = [
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Ingress",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "StatefulSet",
+];
+
+/// Whether a workload also looks for its own Pods, by a Service that publishes
+/// them early: then it is one group of several in a cluster, and the names are
+/// those of its peers.
+fn is_peer(holder: &ObjectRef, context: &dyn Context) -> bool {
+    let workloads = context.objects(&holder.kind, &holder.namespace).seen();
+    let itself = workloads.iter().find_map(|object| match object {
+        Object::Workload(workload) if workload.meta.ref_ == *holder => Some(workload),
+        _ => None,
+    });
+    let Some(itself) = itself else { return false };
+    let over = context.services_selecting(&holder.namespace, &itself.template.labels).seen();
+    over.iter().filter(|service| service.publish_not_ready_addresses).any(|service| {
+        let name = &service.meta.ref_;
+        let references = context.references_to(&name.namespace, &name.name).seen();
+        references.iter().any(|reference| reference.holder.ref_ == *holder)
+    })
+}
+
+fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+    let Some(service) = review.service() else { return };
+    let settled = Traits::OPERATOR_MANAGED | Traits::DELETING;
+    if !headless(service)
+        || selectorless(service)
+        || !service.publish_not_ready_addresses
+        || refused(service)
+        || has(&service.meta, settled)
+    {
+        return;
+    }
+    // Which Pods are its own has to be known.
+    let Some(own) = workloads(service, context) else { return };
+    let meta = &service.meta.ref_;
+    let passing = Traits::HOOK | Traits::TEST_HOOK;
+    let clients: Vec<_> = context
+        .references_to(&meta.namespace, &meta.name)
+        .seen()
+        .into_iter()
+        .filter(|reference| {
+            // Who picks a Pod by its name gets that one, ready or not.
+            reference.pod.is_none()
+                && matches!(reference.via, ReferenceVia::Dial | ReferenceVia::Route)
+                && CLIENTS.contains(&reference.holder.ref_.kind.as_str())
+                && !has(&reference.holder, passing)
+                && own.iter().all(|workload| workload.meta.ref_ != reference.holder.ref_)
+                && !is_peer(&reference.holder.ref_, context)
+        })
+        .collect();
+    let Some(first) = clients.first() else { return };
+    let name = &meta.name;
+    let (kind, client) = (&first.holder.ref_.kind, &first.holder.ref_.name);
+    findings.add(shown(
+        Finding::new(&RULE, "$.spec.publishNotReadyAddresses")
+            .what(format!(
+                "headless Service `{name}` publishes Pods that aren't ready, and {kind} \
+                `{client}` is a client of it"
+            ))
+            .why(format!(
+                "DNS hands out Pods that are still starting, and those that are ending: some \
+                connections to `{name}` are refused at each roll-out"
+            ))
+            .help(format!(
+                "add a second Service over the same Pods without `publishNotReadyAddresses` for \
+                the clients, and keep `{name}` for the peers"
+            )),
+        &clients,
+    ));
+}
