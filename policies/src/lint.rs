@@ -491,13 +491,12 @@ fn judge(
             let subject = Arc::new(case.subject());
             let environment = environments.of(case.item);
             let (judgements, known) = match known.as_ref().and_then(|known| known[at].as_ref()) {
-                Some(known) => {
-                    (Vec::new(), known.once_more(case, &subject, environment, options))
-                }
+                Some(known) => (Vec::new(), known.once_more(case, &subject, environment, options)),
                 None => {
                     let noting = known.is_some().then(|| Noting::new(&environment.snapshot));
                     let noting = noting.map(Arc::new);
-                    let said = ask(engine, &subject, environment, noting.as_ref(), options, &patience);
+                    let said =
+                        ask(engine, &subject, environment, noting.as_ref(), options, &patience);
                     let asked = noting.filter(|_| said.is_all).map(|noting| noting.asked());
                     let known =
                         Known::new(case, &subject, environment, options, said.verdicts, asked);

@@ -56,6 +56,10 @@ pub(super) fn refuse(output: &mut Output, why: &str) -> Result<(), Error> {
 }
 
 /// The answer to a request that went wrong.
-pub(super) fn failed(id: lsp_server::RequestId, code: ErrorCode, why: impl Into<String>) -> Message {
+pub(super) fn failed(
+    id: lsp_server::RequestId,
+    code: ErrorCode,
+    why: impl Into<String>,
+) -> Message {
     Response::new_err(id, code as i32, why.into()).into()
 }

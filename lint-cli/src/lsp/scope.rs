@@ -1,14 +1,14 @@
 //! A folder of the editor's, judged as `headlint lint FOLDER` judges it, but with
 //! what is typed in place of what is saved.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headlint_policies::config::Problem;
 use headlint_policies::engine::Engine;
 use headlint_policies::finding::{Fault, Finding, InputError, Location};
-use headlint_policies::lint::{Effort, Memory, Options, lint_again, unreadable};
+use headlint_policies::lint::{Memory, Options, lint_again, unreadable};
 use headlint_policies::manifest::Source;
 use ignore::gitignore::Gitignore;
 use rayon::prelude::*;
@@ -123,8 +123,7 @@ impl Rules {
             Err(error) => (Config::default(), Some(error)),
         };
         let options = plan::options(args.judging.clone(), &config, &paths, &plan::ids(&engine))?;
-        let rules =
-            Self { engine, options, excluded: config.excluded, faults, problem: None };
+        let rules = Self { engine, options, excluded: config.excluded, faults, problem: None };
         Ok((rules, error))
     }
 }
@@ -189,11 +188,6 @@ impl Scope {
 
     pub(super) fn text(&self, path: &Path) -> Option<&Arc<Source>> {
         self.files.get(path)?.text.as_ref().ok()
-    }
-
-    /// What the last judgement took.
-    pub(super) fn effort(&self) -> Effort {
-        self.memory.effort()
     }
 
     /// Whether edits can be made in a file: all of it could be read.

@@ -1,30 +1,27 @@
 //! What an editor asks, and what it is told.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod answers;
+mod capabilities;
+mod files;
+mod publish;
 
-use gen_lsp_types::{
-    self as lsp, CodeActionResponse, Diagnostic, InitializeParams, Notification as _, Request as _,
-    Uri, WorkspaceFolders,
-};
-use headlint_policies::finding::{Fault, Finding, InputError};
-use headlint_policies::fix::Editable;
-use headlint_policies::manifest::Source;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use gen_lsp_types::{self as lsp, Diagnostic, InitializeParams, Uri};
+use headlint_policies::finding::{Fault, Finding};
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::capabilities::{Client, capabilities};
 use super::connection::{failed, refuse, send};
-use super::scope::{Scope, Told};
-use super::text::{Encoding, Lines, change};
-use super::told;
+use super::scope::Scope;
 use crate::args::LspArgs;
 use crate::error::Error;
-use crate::{Exit, Output, config, fix, input};
+use crate::{Exit, Output};
 
 /// One editor's session.
 pub(super) struct Server<'s> {
@@ -49,15 +46,6 @@ enum Phase {
     Serving,
     /// The editor has said that it is over.
     Down,
-}
-
-/// What the editor can do.
-#[derive(Default)]
-struct Client {
-    encoding: Encoding,
-    watches_files: bool,
-    shows_related: bool,
-    knows_versions: bool,
 }
 
 /// A text that the editor has open.
@@ -192,7 +180,7 @@ impl<'s> Server<'s> {
             }),
         };
         send(self.output, Response::new_ok(id, result))?;
-        for folder in folders(params) {
+        for folder in capabilities::folders(params) {
             self.add(&folder)?;
         }
         Ok(())
@@ -211,13 +199,14 @@ impl<'s> Server<'s> {
         let Notification { method, params } = notification;
         let taken = match method.as_str() {
             "initialized" => Ok(self.watch()),
-            lsp_open::METHOD => read(params).map(|params| self.open(params)),
+            "textDocument/didOpen" => read(params).map(|params| self.open(params)),
             "textDocument/didChange" => read(params).map(|params| {
                 self.edit(params);
                 Ok(())
             }),
-            "textDocument/didSave" => read(params)
-                .map(|params: lsp::DidSaveTextDocumentParams| self.look(&[params.text_document.uri])),
+            "textDocument/didSave" => read(params).map(|params: lsp::DidSaveTextDocumentParams| {
+                self.look(&[params.text_document.uri])
+            }),
             "textDocument/didClose" => read(params).map(|params| self.close(&params)),
             "workspace/didChangeWatchedFiles" => {
                 read(params).map(|params: lsp::DidChangeWatchedFilesParams| {
@@ -234,5 +223,35 @@ impl<'s> Server<'s> {
                 self.show_message(lsp::MessageType::Warning, format!("{method}: {why}"))
             }
         }
+    }
+}
+
+/// Runs it; what a panic says if there is one.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        text.unwrap_or_else(|| "it gives no reason".to_owned())
+    })
+}
+
+fn read<P: DeserializeOwned>(params: Value) -> Answered<P> {
+    let wrong = |error: serde_json::Error| Refused(ErrorCode::InvalidParams, error.to_string());
+    serde_json::from_value(params).map_err(wrong)
+}
+
+fn written(result: Option<impl Serialize>) -> Answered<Value> {
+    let wrong = |error: serde_json::Error| Refused(ErrorCode::InternalError, error.to_string());
+    serde_json::to_value(result).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        assert_eq!(guarded(|| 3), Ok(3));
+        assert_eq!(guarded(|| -> u8 { panic!("no {}", "way") }), Err("no way".to_owned()));
     }
 }

@@ -95,7 +95,11 @@ fn number(number: usize) -> u32 {
 }
 
 /// Makes a change of the editor's.
-pub(super) fn change(text: &mut String, change: TextDocumentContentChangeEvent, encoding: Encoding) {
+pub(super) fn change(
+    text: &mut String,
+    change: TextDocumentContentChangeEvent,
+    encoding: Encoding,
+) {
     match change {
         TextDocumentContentChangeEvent::TextDocumentContentChangePartial(part) => {
             let lines = Lines::of(text, encoding);

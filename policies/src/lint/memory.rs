@@ -89,9 +89,7 @@ impl Memory {
     pub(super) fn keep_parts(&mut self, sources: &[Arc<Source>], parts: &[Arc<Vec<Part>>]) {
         let read = sources.iter().zip(parts);
         let now: HashMap<_, _> = read
-            .map(|(source, parts)| {
-                (address(source), (Arc::clone(source), Arc::clone(parts)))
-            })
+            .map(|(source, parts)| (address(source), (Arc::clone(source), Arc::clone(parts))))
             .collect();
         self.effort.sources = now.keys().filter(|source| !self.parts.contains_key(*source)).count();
         self.parts = now;
@@ -110,9 +108,11 @@ impl Memory {
                 let known = self.objects.get(&key(case.item)).filter(|_| !case.is_change())?;
                 let now = &environments.of(case.item).snapshot;
                 (known.projected == case.item.projected
-                    && known.asked.iter().flat_map(|asked| asked.iter()).all(|lookup| {
-                        alike.answer(lookup, &known.projected, &known.snapshot, now)
-                    }))
+                    && known
+                        .asked
+                        .iter()
+                        .flat_map(|asked| asked.iter())
+                        .all(|lookup| alike.answer(lookup, &known.projected, &known.snapshot, now)))
                 .then(|| Arc::clone(known))
             })
             .collect()
