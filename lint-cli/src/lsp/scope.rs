@@ -32,6 +32,9 @@ pub(super) struct Scope {
     is_stale: bool,
     /// Files whose text has changed since.
     changed: BTreeSet<PathBuf>,
+    /// Files beyond all folders that something was told about, such as a
+    /// configuration above.
+    pub(super) outside: BTreeSet<PathBuf>,
 }
 
 /// What is judged by.
@@ -147,6 +150,7 @@ impl Scope {
             memory: Memory::default(),
             is_stale: true,
             changed: BTreeSet::new(),
+            outside: BTreeSet::new(),
         };
         scope.complain(error)?;
         scope.list(typed);

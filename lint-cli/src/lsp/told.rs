@@ -1,6 +1,8 @@
 //! Findings in the words of the protocol.
 
+use std::ffi::OsString;
 use std::ops::Range;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use gen_lsp_types::{
@@ -10,6 +12,7 @@ use gen_lsp_types::{
 use headlint_policies::config::Problem;
 use headlint_policies::finding::{Edit, EditOp, Finding, InputError, Safety, Severity};
 use headlint_policies::fix::Editable;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::text::Lines;
 
@@ -121,7 +124,49 @@ pub(super) fn explanation<'d>(documentation: impl Iterator<Item = &'d str>) -> C
     MarkupContent { kind: MarkupKind::Markdown, value }.into()
 }
 
-/// The file that is meant; none for what is no file.
+/// What stands for itself in the path of a URI: RFC 3986 `pchar`, and `/`.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'=');
+
+/// The file that a URI names; none for what is no file of this machine.
 pub(super) fn path(uri: &Uri) -> Option<PathBuf> {
-    uri.to_file_path().ok()
+    let path = uri.as_ref().strip_prefix("file://")?;
+    let path = path.strip_prefix("localhost").unwrap_or(path);
+    let bytes: Vec<u8> = path.starts_with('/').then(|| percent_decode_str(path).collect())?;
+    Some(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+/// The URI of a file.
+pub(super) fn uri(path: &Path) -> Uri {
+    Uri(format!("file://{}", percent_encode(path.as_os_str().as_bytes(), KEPT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_name_files_and_files_have_uris() {
+        for (uri_text, path_text) in [
+            ("file:///a/b.yaml", "/a/b.yaml"),
+            ("file:///a%20b/%C3%A4%23%3f.yaml", "/a b/ä#?.yaml"),
+            ("file://localhost/a", "/a"),
+            ("file:///a@b+c~d,e=f_g", "/a@b+c~d,e=f_g"),
+        ] {
+            assert_eq!(path(&uri_text.into()), Some(path_text.into()), "{uri_text}");
+            assert_eq!(path(&uri(path_text.as_ref())), Some(path_text.into()));
+        }
+        assert_eq!(uri("/a b/ä.yaml".as_ref()).as_ref(), "file:///a%20b/%C3%A4.yaml");
+        for other in ["untitled:Untitled-1", "file:a", "file://host/a", "http://h/a.yaml"] {
+            assert_eq!(path(&other.into()), None, "{other}");
+        }
+    }
 }

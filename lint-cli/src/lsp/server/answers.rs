@@ -65,8 +65,7 @@ impl Server<'_> {
             let path = Path::new(&other.file);
             let Some(source) = place.scope.text(path) else { continue };
             let range = Lines::of(&source.text, self.client.encoding).range(&other.bytes);
-            let Some(uri) = self.uri(path) else { continue };
-            let location = Location { uri, range };
+            let location = Location { uri: self.uri(path), range };
             if !locations.contains(&location) {
                 locations.push(location);
             }

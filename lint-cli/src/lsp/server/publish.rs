@@ -34,20 +34,21 @@ impl Server<'_> {
         let scope = &self.scopes[at];
         let Told { mut findings, faults, sources, moved } = told;
         let root = scope.path().to_owned();
+        let problem = scope.problem().map(|(path, _)| path);
+        // A configuration above the folder is nobody's file.
+        let outside = findings.keys().chain(problem).filter(|path| self.owner(path).is_none());
+        let outside: BTreeSet<_> = outside.cloned().collect();
         let is_own = |path: &Path| match self.owner(path) {
             Some(owner) => owner.path() == root,
-            // A configuration above the folder.
-            None => true,
+            None => outside.contains(path) || scope.outside.contains(path),
         };
         findings.retain(|path, _| is_own(path));
-        let mut touched: BTreeSet<PathBuf> = moved;
-        touched.extend(scope.errors().map(|(path, _)| path.clone()));
-        touched.extend(scope.problem().map(|(path, _)| path.clone()));
-        touched
-            .extend(self.shown.keys().filter(|path| !self.findings.contains_key(*path)).cloned());
+        let shown_only = self.shown.keys().filter(|path| !self.findings.contains_key(*path));
         let differs = |path: &&PathBuf| self.findings.get(*path) != findings.get(*path);
         let all = self.findings.keys().chain(findings.keys());
-        touched.extend(all.filter(differs).cloned());
+        let mut touched: BTreeSet<_> = all.filter(differs).chain(shown_only).cloned().collect();
+        touched.extend(scope.errors().map(|(path, _)| path).chain(problem).cloned());
+        touched.extend(moved.iter().cloned());
         touched.retain(|path| is_own(path));
 
         let by_name: HashMap<&str, &Arc<Source>> =
@@ -56,17 +57,16 @@ impl Server<'_> {
         for path in touched {
             let found = findings.get(&path).map_or(&[][..], Vec::as_slice);
             let shown = self.diagnostics(at, &path, found, &by_name);
-            let is_edited = self.buffers.contains_key(&path) && !shown.is_empty();
-            if is_edited || self.shown.get(&path).map_or(&[][..], Vec::as_slice) != shown {
+            // An editor moves what it shows while somebody types.
+            let is_typed = moved.contains(&path) && !shown.is_empty();
+            if is_typed || self.shown.get(&path).map_or(&[][..], Vec::as_slice) != shown {
                 news.push((path, shown));
             }
         }
-        let is_ours = |path: &PathBuf| is_own(path);
-        let gone: Vec<_> = self.findings.keys().filter(|path| is_ours(path)).cloned().collect();
-        for path in gone {
-            self.findings.remove(&path);
-        }
+        let gone: Vec<_> = self.findings.keys().filter(|path| is_own(path)).cloned().collect();
+        self.findings.retain(|path, _| !gone.contains(path));
         self.findings.extend(findings);
+        self.scopes[at].outside = outside;
         for (path, diagnostics) in news {
             self.publish(&path, diagnostics)?;
         }
@@ -98,7 +98,7 @@ impl Server<'_> {
         let lines = Lines::of(text, self.client.encoding);
         let place = |path: &Path, bytes: &Range<usize>| {
             let lines = Lines::of(&scope.text(path)?.text, self.client.encoding);
-            Some(Location { uri: self.uri(path)?, range: lines.range(bytes) })
+            Some(Location { uri: self.uri(path), range: lines.range(bytes) })
         };
         let place = self.client.shows_related.then_some(&place as &_);
         let errors =
@@ -115,7 +115,8 @@ impl Server<'_> {
 
     /// Takes back what is shown of files that nobody judges any more.
     pub(super) fn withdraw(&mut self) -> Result<(), Error> {
-        let is_gone = |path: &&PathBuf| self.owner(path).is_none();
+        let is_outside = |path: &PathBuf| self.scopes.iter().any(|it| it.outside.contains(path));
+        let is_gone = |path: &&PathBuf| self.owner(path).is_none() && !is_outside(path);
         let gone: Vec<_> = self.shown.keys().filter(is_gone).cloned().collect();
         for path in gone {
             self.findings.remove(&path);
@@ -125,7 +126,7 @@ impl Server<'_> {
     }
 
     fn publish(&mut self, path: &Path, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
-        let Some(uri) = self.uri(path) else { return Ok(()) };
+        let uri = self.uri(path);
         let version = self.buffers.get(path).map(|buffer| buffer.version);
         let params = PublishDiagnosticsParams { uri, version, diagnostics: diagnostics.clone() };
         if diagnostics.is_empty() {
@@ -137,11 +138,8 @@ impl Server<'_> {
     }
 
     /// A file as the editor names it.
-    pub(super) fn uri(&self, path: &Path) -> Option<Uri> {
-        match self.buffers.get(path) {
-            Some(buffer) => Some(buffer.uri.clone()),
-            None => Uri::from_file_path(path).ok(),
-        }
+    pub(super) fn uri(&self, path: &Path) -> Uri {
+        self.buffers.get(path).map_or_else(|| told::uri(path), |buffer| buffer.uri.clone())
     }
 
     pub(super) fn show_message(&mut self, kind: MessageType, message: String) -> Result<(), Error> {
