@@ -89,7 +89,7 @@ fn after_any_edits_it_shows_what_lint_says() {
             client.open(&file, &text);
             texts.insert(file, text);
         }
-        for _ in 0..30 {
+        for _ in 0..60 {
             let file = path.join(names[random.below(names.len())]);
             let text = texts.get_mut(&file).unwrap();
             // Words for words, so that what is typed can be read at every step.

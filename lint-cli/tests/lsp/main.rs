@@ -112,7 +112,7 @@ fn typing_in_one_file_mends_another() {
     // Only the file that it is about was told of, and the one that is typed in
     // has nothing to show.
     assert!(client.published.iter().all(|published| *published == uri(&set)));
-    assert_eq!(client.published.len(), 2);
+    assert_eq!(client.published.len(), 3);
 }
 
 #[test]
@@ -208,8 +208,10 @@ fn an_edit_is_of_the_version_that_it_was_made_for() {
     let actions = client.actions(&service, &range);
     let edit = &actions[0]["edit"]["documentChanges"][0];
     assert_eq!(edit["textDocument"], json!({"uri": uri(&service), "version": 2}));
-    assert_eq!(edit["edits"][0]["newText"], "None");
-    assert_eq!(edit["edits"][0]["range"]["start"]["line"], 6);
+    let edit = &edit["edits"][0];
+    assert_eq!(edit["range"]["start"]["line"], 6);
+    client.edit(&service, json!([{"range": edit["range"], "text": edit["newText"]}]));
+    assert_eq!(client.rules(&service), []);
 }
 
 #[test]
@@ -291,7 +293,7 @@ fn half_a_line_shows_its_problem_and_says_nothing_about_other_files() {
         panic!("{:?}", client.diagnostics(&service_file))
     };
     assert_eq!((&problem["severity"], problem.get("code")), (&json!(1), None));
-    assert_eq!(problem["range"]["start"]["line"], 6);
+    assert_eq!(problem["range"]["start"]["line"], 8);
     assert!(problem["message"].as_str().unwrap().starts_with("this mapping in `{ }` goes wrong"));
     // What stood before the broken line is where it was.
     assert_eq!(found["code"], rules[0].0);
@@ -306,13 +308,16 @@ fn half_a_line_shows_its_problem_and_says_nothing_about_other_files() {
 #[test]
 fn a_file_that_was_never_readable_makes_nothing_absent() {
     let (_folder, path) = folder(&[("service.yaml", "kind: [\n"), ("set.yaml", SET)]);
-    let service = path.join("service.yaml");
+    let (service, set) = (path.join("service.yaml"), path.join("set.yaml"));
     let mut client = Client::with_arguments(&["--complete"], &[&path], json!({}));
-    assert_eq!(client.rules(&path.join("set.yaml")), []);
     assert_eq!(client.diagnostics(&service).len(), 1);
+    // A hint, since the Service may be there.
+    assert_eq!(client.rules(&set), shows(MISSING, 4));
+    assert_eq!(client.diagnostics(&set)[0]["severity"], 4);
     client.open(&service, "");
     assert_eq!(client.diagnostics(&service), [] as [Value; 0]);
-    assert_eq!(client.rules(&path.join("set.yaml")), shows(MISSING, 4));
+    assert_eq!(client.rules(&set), shows(MISSING, 4));
+    assert_eq!(client.diagnostics(&set)[0]["severity"], 2);
 }
 
 #[test]
