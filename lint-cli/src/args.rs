@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Lint(Box<LintArgs>),
     Explain(ExplainArgs),
     Rules(RulesArgs),
+    Lsp(LspArgs),
     Review(ReviewArgs),
     Init(InitArgs),
     Completions(CompletionsArgs),
@@ -151,6 +152,32 @@ pub(crate) struct LintArgs {
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+
+    /// Leave out the findings of this baseline; only new ones count
+    ///
+    /// A finding is known by its rule, object and path: it may move to other
+    /// lines and other files.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Write all findings into a baseline, to be left out from now on
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "fixing"])]
+    pub(crate) write_baseline: Option<PathBuf>,
+
+    /// How many threads work [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// Print CPU time, calls and memory of each policy to standard error
+    #[arg(long)]
+    pub(crate) profile: bool,
+}
+
+/// What is judged by, whoever asks.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct JudgingArgs {
     /// Nothing exists beyond this input
     ///
     /// Without it, an object that isn't in the input may still exist in the
@@ -177,25 +204,6 @@ pub(crate) struct LintArgs {
 
     #[command(flatten)]
     pub(crate) policies: PolicyArgs,
-
-    /// Leave out the findings of this baseline; only new ones count
-    ///
-    /// A finding is known by its rule, object and path: it may move to other
-    /// lines and other files.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) baseline: Option<PathBuf>,
-
-    /// Write all findings into a baseline, to be left out from now on
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "fixing"])]
-    pub(crate) write_baseline: Option<PathBuf>,
-
-    /// How many threads work [default: the number of processors]
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-
-    /// Print CPU time, calls and memory of each policy to standard error
-    #[arg(long)]
-    pub(crate) profile: bool,
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -345,7 +353,34 @@ pub(crate) struct ManArgs {
     pub(crate) dir: PathBuf,
 }
 
-#[derive(Debug, Default, clap::Args)]
+/// Serve an editor: findings while typing, quick fixes, explanations
+///
+/// Speaks the Language Server Protocol over standard input and output. Every
+/// folder of the editor is judged as `headlint lint` judges it, with its
+/// headlint.yaml, and with what is typed but not yet saved.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  headlint lsp                            what an editor starts
+  headlint lsp --policy my-rules.wasm
+  vim.lsp.config('headlint', {cmd = {'headlint', 'lsp'}, filetypes = {'yaml', 'json'},
+    root_markers = {'headlint.yaml', '.git'}})   in Neovim's init.lua
+
+Exit codes:
+  0  the editor said that it was over
+  1  it left without a word
+  2  a wrong argument, or a policy that could not be loaded")]
+pub(crate) struct LspArgs {
+    /// The configuration [default: the headlint.yaml in the editor's folder or the
+    /// nearest above it, within the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+}
+
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct PolicyArgs {
     /// Load a policy (a WebAssembly component) beside the built-in ones; may be repeated
     #[arg(long, value_name = "FILE.wasm")]

@@ -14,6 +14,8 @@ pub enum Exit {
     /// 2: a wrong argument, input that could not be read, or a policy that
     /// failed. It goes before 1: not everything was judged.
     CouldNotRun,
+    /// 1, as the protocol wants it: an editor left its server without a word.
+    Abandoned,
 }
 
 impl Exit {
@@ -32,7 +34,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Clean => 0,
-            Self::Findings => 1,
+            Self::Findings | Self::Abandoned => 1,
             Self::CouldNotRun => 2,
         }
     }

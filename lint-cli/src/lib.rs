@@ -6,6 +6,7 @@
 //!    headlint.yaml ────▶                      │    │
 //!                                             │    └▶ fix ─▶ files, or a diff
 //!                         input ─▶ headlint_policies::lint
+//!  an editor ◀──────────▶  lsp  ─▶ the same, again and again
 //! ```
 //!
 //! Nothing here prints: all output goes through a [`Terminal`], so that tests
@@ -22,6 +23,7 @@ mod error;
 mod exit;
 mod fix;
 mod input;
+mod lsp;
 mod plan;
 mod progress;
 mod render;
@@ -62,6 +64,7 @@ where
         Command::Lint(args) => commands::lint::run(*args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
+        Command::Lsp(args) => commands::lsp::run(&args, terminal),
         Command::Review(args) => commands::review::run(&args, terminal),
         Command::Init(args) => commands::init::run(&args, terminal),
         Command::Completions(args) => commands::generate::completions(&args, terminal),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use headlint_policies::config::{nearest, today};
@@ -12,7 +13,7 @@ use headlint_policies::lint::Options;
 
 use ignore::gitignore::Gitignore;
 
-use crate::args::{Format, LintArgs, OutputArg, PolicyArgs, RenderArgs};
+use crate::args::{Format, JudgingArgs, LintArgs, OutputArg, PolicyArgs, RenderArgs};
 use crate::config::Config;
 use crate::error::Error;
 
@@ -60,13 +61,6 @@ impl LintPlan {
         known: &[&str],
     ) -> Result<Self, Error> {
         let paths = args.take_paths();
-        let only = rules(args.only, known)?;
-        let mut skip = rules(args.skip, known)?;
-        let mut enable = rules(args.enable, known)?;
-        // What is typed goes before what is written.
-        let off = config.off().filter(|rule| !only.contains(*rule) && !enable.contains(*rule));
-        skip.extend(off.cloned());
-        enable.extend(config.enabled_rules.iter().cloned());
         let is_rewritten =
             args.fix && !args.diff && paths.iter().any(|path| path.as_os_str() == "-");
         let shown: Vec<_> = args.format.iter().filter(|it| it.file.is_none()).collect();
@@ -78,22 +72,12 @@ impl LintPlan {
         {
             return Err(Error::SeveralOutputs);
         }
-        let whole = config.covers(&paths);
+        let options = options(args.judging, &config, &paths, known)?;
         let fail_on = args.fail_on.or(config.fail_on).unwrap_or_default().into();
         Ok(Self {
             baseline: args.baseline,
             write_baseline: args.write_baseline,
-            options: Options {
-                complete: args.complete,
-                default_namespace: args.namespace,
-                rules: RuleFilter { only, skip, enable },
-                severities: config.severities(),
-                cluster: config.cluster,
-                exemptions: config.exemptions,
-                today: today(),
-                whole,
-                base: Vec::new(),
-            },
+            options,
             paths,
             render: args.render,
             base: args.base,
@@ -113,6 +97,36 @@ impl LintPlan {
             profile: args.profile,
         })
     }
+}
+
+/// How these paths are judged.
+///
+/// # Errors
+/// A rule that isn't among `known`.
+pub(crate) fn options(
+    args: JudgingArgs,
+    config: &Config,
+    paths: &[PathBuf],
+    known: &[&str],
+) -> Result<Options, Error> {
+    let only = rules(args.only, known)?;
+    let mut skip = rules(args.skip, known)?;
+    let mut enable = rules(args.enable, known)?;
+    // What is typed goes before what is written.
+    let off = config.off().filter(|rule| !only.contains(*rule) && !enable.contains(*rule));
+    skip.extend(off.cloned());
+    enable.extend(config.enabled_rules.iter().cloned());
+    Ok(Options {
+        complete: args.complete,
+        default_namespace: args.namespace,
+        rules: RuleFilter { only, skip, enable },
+        severities: config.severities(),
+        cluster: config.cluster.clone(),
+        exemptions: Arc::clone(&config.exemptions),
+        today: today(),
+        whole: config.covers(paths),
+        base: Vec::new(),
+    })
 }
 
 fn rules(ids: Vec<String>, known: &[&str]) -> Result<BTreeSet<String>, Error> {

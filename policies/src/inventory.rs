@@ -3,6 +3,7 @@
 mod entry;
 mod few;
 mod live;
+mod lookup;
 mod matching;
 mod related;
 mod shelf;
@@ -10,6 +11,7 @@ mod snapshot;
 mod world;
 
 pub use self::live::Live;
+pub(crate) use self::lookup::{Lookup, Noting};
 pub use self::snapshot::{Knowledge, Snapshot};
 use std::sync::Arc;
 

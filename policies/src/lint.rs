@@ -4,6 +4,7 @@ mod base;
 mod comments;
 mod environments;
 mod locate;
+mod memory;
 mod patches;
 mod unused;
 
@@ -19,14 +20,16 @@ use rayon::prelude::*;
 
 use self::base::Base;
 use self::comments::Comments;
-use self::environments::Environments;
+use self::environments::{Environment, Environments};
+use self::memory::Known;
+pub use self::memory::{Effort, Memory};
 use crate::config::Exemptions;
-use crate::engine::{self, Engine, Origin, Subject, Version};
+use crate::engine::{self, Engine, Origin, Subject, Verdict, Version};
 use crate::evaluate::{Judgement, Question, RuleFilter};
 use crate::finding::{
     Fault, Finding, Fingerprint, InputError, Report, SCHEMA, Severity, Skipped, Summary,
 };
-use crate::inventory::{Inventory, Knowledge, Snapshot};
+use crate::inventory::{Inventory, Knowledge, Noting, Snapshot};
 use crate::manifest::{self, Document, Piece, Source};
 use crate::model::{ClusterProfile, Object, Projected, project};
 use crate::raw;
@@ -120,6 +123,7 @@ pub struct Lint {
 }
 
 /// An object that was read, and where it is.
+#[derive(Clone, Debug)]
 struct Item {
     document: Document,
     projected: Arc<Projected>,
@@ -161,6 +165,11 @@ impl<'i> Case<'i> {
         Self { item, before: None, is_gone: true }
     }
 
+    /// Whether it is judged as a change of something.
+    fn is_change(self) -> bool {
+        self.is_gone || self.before.is_some()
+    }
+
     fn subject(self) -> Subject {
         let is_changed = self.before.is_some();
         let version = |item: &Item| {
@@ -181,11 +190,11 @@ impl<'i> Case<'i> {
 }
 
 /// What one piece of a file holds.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Part {
     items: Vec<Item>,
-    /// Of the rules about text.
-    findings: Vec<Finding>,
+    /// Of the rules about text, whether they count or not; each with its item.
+    findings: Vec<(usize, Finding)>,
     errors: Vec<InputError>,
     skipped: Vec<Skipped>,
     documents: usize,
@@ -205,17 +214,9 @@ fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
         match project(&manifest.root, &options.default_namespace) {
             Ok(projected) => {
                 let findings = raw::judge(&manifest, &projected, &options.rules);
+                let at = part.items.len();
+                part.findings.extend(findings.into_iter().map(|finding| (at, finding)));
                 let projected = Arc::new(projected);
-                if !findings.is_empty() {
-                    let root = manifest.root;
-                    let json = Box::new(move || root.to_json());
-                    let subject = Subject::from_file(Arc::clone(&projected), json);
-                    part.findings.extend(findings.into_iter().filter_map(|mut finding| {
-                        finding.severity =
-                            options.severity(&finding.rule, finding.severity, &subject)?;
-                        Some(finding)
-                    }));
-                }
                 let document = manifest.document;
                 part.items.push(Item { document, projected, is_patch: false, now: None });
             }
@@ -223,6 +224,17 @@ fn read(source: &Arc<Source>, piece: Piece, options: &Options) -> Part {
         }
     }
     part
+}
+
+impl Part {
+    /// The findings about text that count.
+    fn counting(&self, options: &Options) -> impl Iterator<Item = Finding> {
+        self.findings.iter().filter_map(|(at, finding)| {
+            let subject = Case::there(&self.items[*at], None).subject();
+            let severity = options.severity(&finding.rule, finding.severity, &subject)?;
+            Some(Finding { severity, ..finding.clone() })
+        })
+    }
 }
 
 /// Lints files. `progress` is called with the number of objects judged so far
@@ -233,6 +245,30 @@ pub fn lint(
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Lint {
+    run(engine, inputs, options, None, progress)
+}
+
+/// Lints files once more, after some of them have changed. Says what [`lint`]
+/// says, and takes less: a source that is the same one is not read again, and an
+/// object is not judged again where no policy could say anything else. Engine
+/// and options have to be those that the memory was filled with.
+pub fn lint_again(
+    engine: &Engine,
+    inputs: Vec<Result<Arc<Source>, InputError>>,
+    options: &Options,
+    memory: &mut Memory,
+) -> Lint {
+    run(engine, inputs, options, Some(memory), &|_, _| {})
+}
+
+fn run(
+    engine: &Engine,
+    inputs: Vec<Result<Arc<Source>, InputError>>,
+    options: &Options,
+    mut memory: Option<&mut Memory>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Lint {
+    options.exemptions.begin();
     let mut errors = Vec::new();
     let mut sources = Vec::new();
     for input in inputs {
@@ -241,24 +277,25 @@ pub fn lint(
             Err(error) => errors.push(error),
         }
     }
-    // Pieces, not files: one large file keeps all threads busy as well.
-    let parts: Vec<Part> = sources
+    let known = |source| memory.as_ref().and_then(|memory| memory.parts(source));
+    let parts: Vec<Arc<Vec<Part>>> = sources
         .par_iter()
-        .flat_map(|source| {
-            let pieces = manifest::pieces(source).into_par_iter();
-            pieces.map(|piece| read(source, piece, options))
-        })
+        .map(|source| known(source).unwrap_or_else(|| Arc::new(parts(source, options))))
         .collect();
+    if let Some(memory) = &mut memory {
+        memory.keep_parts(&sources, &parts);
+    }
 
     let mut summary = Summary { files: sources.len(), ..Summary::default() };
     let (mut items, mut skipped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
-    for part in parts {
+    for part in parts.iter().flat_map(|parts| &**parts) {
         summary.documents += part.documents;
-        items.extend(part.items);
-        findings.extend(part.findings);
-        errors.extend(part.errors);
-        skipped.extend(part.skipped);
+        items.extend(part.items.iter().cloned());
+        findings.extend(part.counting(options));
+        errors.extend(part.errors.iter().cloned());
+        skipped.extend(part.skipped.iter().cloned());
     }
+    drop(parts);
     mark_patches(&mut items);
     let (items, patches): (Vec<_>, Vec<_>) = items.into_iter().partition(Item::is_judged);
     skipped.extend(patches.iter().map(skipped_patch));
@@ -289,7 +326,7 @@ pub fn lint(
     let gone = base.gone(&items).into_iter().map(Case::gone);
     let cases: Vec<_> =
         items.iter().map(|item| Case::there(item, base.before(item))).chain(gone).collect();
-    let judged = judge(engine, &cases, snapshot, options, progress);
+    let judged = judge(engine, &cases, snapshot, options, memory, progress);
     findings.extend(judged.findings);
     let mut comments = Comments::of(&sources);
     findings.retain(|finding| !comments.cover(finding));
@@ -310,6 +347,18 @@ pub fn lint(
     let report =
         Report { schema: SCHEMA, findings, errors, faults: judged.faults, skipped, summary };
     Lint { report, sources, profile: judged.profile }
+}
+
+/// What can't be read of a file.
+pub fn unreadable(source: &Arc<Source>, options: &Options) -> Vec<InputError> {
+    parts(source, options).into_iter().flat_map(|part| part.errors).collect()
+}
+
+/// The parts of a file. Pieces, not files: one large file keeps all threads busy
+/// as well.
+fn parts(source: &Arc<Source>, options: &Options) -> Vec<Part> {
+    let pieces = manifest::pieces(source).into_par_iter();
+    pieces.map(|piece| read(source, piece, options)).collect()
 }
 
 /// Makes fingerprints unique: one object may stand in several files.
@@ -386,11 +435,64 @@ struct Judged {
 /// What a policy said, and the processor time that it took.
 type Timed<'e> = (Judgement<'e>, Duration);
 
+/// What policies said of one object.
+struct Said<'e> {
+    judgements: Vec<Timed<'e>>,
+    /// With the name of the policy, whether it counts or not.
+    verdicts: Vec<(String, Verdict)>,
+    /// Whether every policy was asked, and gave an answer.
+    is_all: bool,
+}
+
+/// Asks all policies that want it about one object.
+fn ask<'e>(
+    engine: &'e Engine,
+    subject: &Arc<Subject>,
+    environment: &Environment<'_>,
+    noting: Option<&Arc<Noting>>,
+    options: &Options,
+    patience: &BTreeMap<&str, Patience>,
+) -> Said<'e> {
+    let inventory: Arc<dyn Inventory + Send + Sync> = match noting {
+        Some(noting) => Arc::<Noting>::clone(noting),
+        None => Arc::<Snapshot>::clone(&environment.snapshot),
+    };
+    let question = Question::new(&options.rules, subject, &inventory);
+    let policies = question.policies(engine);
+    let wanted = policies.len();
+    let mut judgements: Vec<_> = policies
+        .into_iter()
+        .filter(|policy| patience[policy.name()].lasts())
+        .map(|policy| {
+            let before = cpu_time();
+            let judgement = question.ask(policy, engine::Patience::Deadline);
+            (judgement, cpu_time().saturating_sub(before))
+        })
+        .collect();
+    let mut verdicts = Vec::new();
+    let mut answers = 0;
+    for (judgement, _) in &mut judgements {
+        let policy = judgement.policy.name();
+        match &mut judgement.verdicts {
+            Ok(said) => {
+                answers += 1;
+                verdicts.extend(said.drain(..).map(|verdict| (policy.to_owned(), verdict)));
+            }
+            Err(reason) if reason.is_deadline() => {
+                patience[policy].deadlines.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
+    }
+    Said { judgements, verdicts, is_all: answers == wanted }
+}
+
 fn judge(
     engine: &Engine,
     cases: &[Case<'_>],
     snapshot: Snapshot,
     options: &Options,
+    memory: Option<&mut Memory>,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Judged {
     let patience: BTreeMap<&str, Patience> =
@@ -399,53 +501,42 @@ fn judge(
     let there = cases.iter().filter(|case| !case.is_gone).map(|case| case.item);
     let whole = there.filter(|item| !item.is_patch);
     let environments = Environments::new(whole, snapshot);
-    let judgements: Vec<(Vec<Timed<'_>>, Vec<Finding>)> = cases
-        .par_iter()
-        .map(|case| {
-            let item = case.item;
+    let known = memory.as_ref().map(|memory| memory.recall(cases, &environments));
+    let judgements: Vec<(Vec<Timed<'_>>, Arc<Known>)> = (0..cases.len())
+        .into_par_iter()
+        .map(|at| {
+            let case = cases[at];
             let subject = Arc::new(case.subject());
-            let environment = environments.of(item);
-            let question = Question::new(&options.rules, &subject, &environment.inventory);
-            let policies = question.policies(engine).into_iter();
-            let mut judgements: Vec<_> = policies
-                .filter(|policy| patience[policy.name()].lasts())
-                .map(|policy| {
-                    let before = cpu_time();
-                    let judgement = question.ask(policy, engine::Patience::Deadline);
-                    (judgement, cpu_time().saturating_sub(before))
-                })
-                .collect();
-            let mut verdicts = Vec::new();
-            for (judgement, _) in &mut judgements {
-                match &mut judgement.verdicts {
-                    Ok(list) => {
-                        for mut verdict in list.drain(..) {
-                            let severity =
-                                options.severity(&verdict.rule, verdict.severity, &subject);
-                            if let Some(severity) = severity {
-                                verdict.severity = severity;
-                                verdicts.push((judgement.policy.name(), verdict));
-                            }
-                        }
-                    }
-                    Err(reason) if reason.is_deadline() => {
-                        patience[judgement.policy.name()].deadlines.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Err(_) => {}
+            let environment = environments.of(case.item);
+            let (judgements, known) = match known.as_ref().and_then(|known| known[at].as_ref()) {
+                Some(known) => (Vec::new(), known.once_more(case, &subject, environment, options)),
+                None => {
+                    let noting = known.is_some().then(|| Noting::new(&environment.snapshot));
+                    let noting = noting.map(Arc::new);
+                    let said =
+                        ask(engine, &subject, environment, noting.as_ref(), options, &patience);
+                    let asked = noting.filter(|_| said.is_all).map(|noting| noting.asked());
+                    let known =
+                        Known::new(case, &subject, environment, options, said.verdicts, asked);
+                    (said.judgements, known)
                 }
-            }
-            let findings = environment.places.findings(&item.document, &item.projected, verdicts);
+            };
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, cases.len());
-            (judgements, findings)
+            (judgements, Arc::new(known))
         })
         .collect();
+    if let Some(memory) = memory {
+        let recalled = known.iter().flatten().flatten().count();
+        let known = judgements.iter().map(|(_, known)| known);
+        memory.keep(cases, known, cases.len() - recalled);
+    }
 
     let mut profile: BTreeMap<&str, PolicyProfile> = BTreeMap::new();
     // A policy that fails in one way on many objects is one fault.
     let mut failed: BTreeMap<(&str, &str, String), (String, usize)> = BTreeMap::new();
     let mut findings = Vec::new();
-    for (case, (judgements, found)) in cases.iter().zip(judgements) {
-        findings.extend(found);
+    for (case, (judgements, known)) in cases.iter().zip(judgements) {
+        findings.extend(known.findings().iter().cloned());
         for (judgement, cpu_time) in judgements {
             let name = judgement.policy.name();
             let entry = profile.entry(name).or_insert_with(|| PolicyProfile {

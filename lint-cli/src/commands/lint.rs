@@ -31,7 +31,7 @@ const MOST_JOBS: usize = 256;
 pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let jobs = jobs.min(MOST_JOBS);
-    let (mut engine, faults) = plan::policies(&args.policies, jobs)?;
+    let (mut engine, faults) = plan::policies(&args.judging.policies, jobs)?;
     let config = config::load(args.config.as_deref(), &args.inputs(), &mut engine);
     let mut plan =
         match config.and_then(|config| LintPlan::resolve(args, config, &plan::ids(&engine))) {

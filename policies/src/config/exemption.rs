@@ -208,7 +208,8 @@ impl Exemption {
         self.expires.is_some_and(|expires| expires < today)
     }
 
-    /// How many findings it has covered. One that covers none is stale.
+    /// How many findings it has covered, in a linter's run or since it is there.
+    /// One that covers none is stale.
     pub fn uses(&self) -> u64 {
         self.uses.load(Ordering::Relaxed)
     }
@@ -266,6 +267,13 @@ impl Exemptions {
         let found = self.list.iter().find(counts)?;
         found.uses.fetch_add(1, Ordering::Relaxed);
         Some(found)
+    }
+
+    /// Begins to count their uses anew.
+    pub(crate) fn begin(&self) {
+        for one in &self.list {
+            one.uses.store(0, Ordering::Relaxed);
+        }
     }
 
     /// All of them.

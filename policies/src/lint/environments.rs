@@ -11,19 +11,17 @@ use std::sync::Arc;
 
 use super::Item;
 use super::locate::Places;
-use crate::inventory::{Change, Inventory, Snapshot};
+use crate::inventory::{Change, Snapshot};
 
 /// What objects are judged beside, and where these are.
 pub(super) struct Environment<'d> {
-    pub(super) inventory: Arc<dyn Inventory + Send + Sync>,
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) places: Arc<Places<'d>>,
-    snapshot: Snapshot,
 }
 
 impl<'d> Environment<'d> {
     fn new(snapshot: Snapshot, places: Places<'d>) -> Self {
-        let inventory: Arc<dyn Inventory + Send + Sync> = Arc::new(snapshot.clone());
-        Self { inventory, places: Arc::new(places), snapshot }
+        Self { snapshot: Arc::new(snapshot), places: Arc::new(places) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::compare::steady;
 use crate::engine::Verdict;
 use crate::finding::{Finding, Fingerprint, Location, ObjectRef, Related};
-use crate::manifest::{self, Document, Node};
+use crate::manifest::{self, Document, Node, Source, Span};
 use crate::model::Projected;
 use crate::path::Path;
 
@@ -36,13 +36,18 @@ impl<'d> Places<'d> {
         self.documents.get(object).copied().or_else(below)
     }
 
+    /// The text that an object stands in, and where.
+    pub(super) fn stand(&self, object: &ObjectRef) -> Option<(&Arc<Source>, Span)> {
+        self.document(object).map(|document| (document.source(), document.span()))
+    }
+
     /// The verdicts on one object, as findings. Files are read again only for
     /// objects that have any.
     pub(super) fn findings(
         &self,
         document: &Document,
         projected: &Projected,
-        verdicts: Vec<(&str, Verdict)>,
+        verdicts: &[(String, Verdict)],
     ) -> Vec<Finding> {
         if verdicts.is_empty() {
             return Vec::new();
@@ -50,35 +55,35 @@ impl<'d> Places<'d> {
         let tree = document.tree();
         let object = &projected.object.meta().object_ref;
         verdicts
-            .into_iter()
+            .iter()
             .map(|(policy, verdict)| Finding {
-                fingerprint: fingerprint(&verdict, object, &tree),
-                policy: policy.to_owned(),
+                fingerprint: fingerprint(verdict, object, &tree),
+                policy: policy.clone(),
                 severity: verdict.severity,
-                location: Some(location(document, &tree, &verdict.path, verdict.range)),
+                location: Some(location(document, &tree, &verdict.path, &verdict.range)),
                 path: verdict.path.to_string(),
                 object: object.clone(),
                 related: verdict
                     .places
-                    .into_iter()
+                    .iter()
                     .map(|place| Related {
                         location: if place.object == *object {
-                            Some(location(document, &tree, &place.path, place.range))
+                            Some(location(document, &tree, &place.path, &place.range))
                         } else {
                             self.document(&place.object).map(|document| {
-                                location(document, &document.tree(), &place.path, place.range)
+                                location(document, &document.tree(), &place.path, &place.range)
                             })
                         },
                         path: place.path.to_string(),
-                        object: place.object,
-                        label: place.label,
+                        object: place.object.clone(),
+                        label: place.label.clone(),
                     })
                     .collect(),
-                rule: verdict.rule,
-                message: verdict.what,
-                why: verdict.why,
-                help: verdict.help,
-                edits: verdict.edits,
+                rule: verdict.rule.clone(),
+                message: verdict.what.clone(),
+                why: verdict.why.clone(),
+                help: verdict.help.clone(),
+                edits: verdict.edits.clone(),
             })
             .collect()
     }
@@ -96,12 +101,12 @@ fn location(
     document: &Document,
     tree: &Node,
     path: &Path,
-    range: Option<Range<usize>>,
+    range: &Option<Range<usize>>,
 ) -> Location {
     let resolved = path.resolve(tree);
     let source = document.source();
     let span = match range {
-        Some(range) if resolved.exact => manifest::locate(source, resolved.node, range),
+        Some(range) if resolved.exact => manifest::locate(source, resolved.node, range.clone()),
         _ => resolved.highlight(),
     };
     source.location(span)

@@ -5,7 +5,7 @@ use crate::manifest::Node;
 
 /// `spec.selector` of a workload, or a selector of a NetworkPolicy. Without
 /// any condition it selects everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelSelector {
     /// Sorted by key.
     pub match_labels: Vec<Label>,
@@ -14,7 +14,7 @@ pub struct LabelSelector {
 }
 
 /// One condition on one key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelRequirement {
     /// The label's key.
     pub key: String,

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod editor;
 mod evaluation;
 mod instructions;
 mod native;
@@ -20,5 +21,6 @@ fn main() {
     }
     evaluation::print();
     runs::print();
+    editor::print();
     instructions::print();
 }
