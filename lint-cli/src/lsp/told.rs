@@ -19,11 +19,14 @@ use super::text::Lines;
 /// Who says it.
 const SOURCE: &str = "headlint";
 
-/// A finding. `place` tells where a range of another file is.
+/// Tells where a range of a file is.
+pub(super) type Place<'p> = dyn Fn(&Path, &Range<usize>) -> Option<Location> + 'p;
+
+/// A finding. `place` tells where other files have what it points at.
 pub(super) fn diagnostic(
     finding: &Finding,
     lines: &Lines<'_>,
-    place: Option<&dyn Fn(&Path, &Range<usize>) -> Option<Location>>,
+    place: Option<&Place<'_>>,
 ) -> Diagnostic {
     let location = finding.location.as_ref();
     let mut message = finding.message.clone();

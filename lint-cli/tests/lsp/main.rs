@@ -415,7 +415,10 @@ fn the_configuration_counts_and_is_followed() {
     assert_eq!(client.diagnostics(&service)[0]["severity"], 2);
     assert_eq!(client.rules(&path.join("k8s/set.yaml")), shows(MISSING, 4));
     // One that covers nothing is a finding in the configuration itself.
-    save(&mut client, "exclude: [vendor/]\nexemptions: [{reason: x, namespaces: [nowhere]}]\n");
+    save(
+        &mut client,
+        "exclude: [vendor/]\nexemptions: [{reason: x, rules: [statefulset-service-missing], namespaces: [nowhere]}]\n",
+    );
     assert_eq!(client.rules(&config), shows("exemption-covers-nothing", 1));
 }
 

@@ -50,6 +50,9 @@ fn key(item: &Item) -> Key {
     (address(item.document.source()), item.document.span().start)
 }
 
+/// The text that an object stands in, and where.
+type Stand = (Arc<Source>, Span);
+
 /// What was found out about one object.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -70,7 +73,7 @@ pub(super) struct Known {
 struct Told {
     verdicts: Vec<(String, Verdict)>,
     /// Where other objects were that it points at.
-    stands: Vec<(ObjectRef, Option<(Arc<Source>, Span)>)>,
+    stands: Vec<(ObjectRef, Option<Stand>)>,
     findings: Vec<Finding>,
 }
 

@@ -139,7 +139,7 @@ impl Server<'_> {
             self.faults.remove(&path);
             return self.withdraw();
         }
-        self.look(&[params.text_document.uri.clone()])
+        self.look(std::slice::from_ref(&params.text_document.uri))
     }
 
     /// Looks at files that may have changed.
