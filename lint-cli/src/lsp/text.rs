@@ -163,7 +163,8 @@ mod tests {
     fn a_part_is_carried_unless_it_has_changed() {
         let before = "one\ntwo\nthree\n";
         for (now, found) in [
-            ("one\ntwo!\nthree\n", [Some(0..3), None, Some(9..14)]),
+            ("one\ntwo!\nthree\n", [Some(0..3), Some(4..7), Some(9..14)]),
+            ("one\nt-wo\nthree\n", [Some(0..3), None, Some(9..14)]),
             ("one\nthree\n", [Some(0..3), None, Some(4..9)]),
             ("", [None, None, None]),
             (before, [Some(0..3), Some(4..7), Some(8..13)]),

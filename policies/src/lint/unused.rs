@@ -94,7 +94,7 @@ fn written(
             // One that names no rule is about all of them.
             let runs = match rules.peek() {
                 Some(_) => rules.all(|id| runs(engine, id, options)),
-                None => engine.rules().iter().all(|(_, rule)| is_asked(rule, options)),
+                None => options.rules.only.is_empty() && options.rules.skip.is_empty(),
             };
             if exemption.uses() > 0 || !options.whole || !runs {
                 return None;
