@@ -119,8 +119,7 @@ pub(super) fn carry(part: &Range<usize>, before: &str, now: &str) -> Option<Rang
     if part.end <= front {
         return Some(part.clone());
     }
-    let most = before.len().min(now.len()) - front;
-    let back = before.bytes().rev().zip(now.bytes().rev()).take(most).take_while(same).count();
+    let back = before.bytes().rev().zip(now.bytes().rev()).take_while(same).count();
     let from_end = |at: usize| now.len() - (before.len() - at);
     (part.start >= before.len() - back).then(|| from_end(part.start)..from_end(part.end))
 }

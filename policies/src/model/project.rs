@@ -134,6 +134,11 @@ fn head<'n>(root: &'n Node, default_namespace: &str) -> Decoded<'n, Head> {
             controller = Some(Box::new(owner));
         }
     }
+    if controller.is_none() && traits::by_endpoints_controller(&own_labels, &annotations) {
+        // It names no owner, but takes the Service's name.
+        controller = (object_ref.kind == "Endpoints")
+            .then(|| Box::new(ObjectRef { kind: "Service".to_owned(), ..object_ref.clone() }));
+    }
     let mut traits = traits::traits(&own_labels, &annotations, !owners.is_empty());
     traits.deleting = node.present("deletionTimestamp").is_some();
     traits.injected = object_ref.kind == "Namespace"

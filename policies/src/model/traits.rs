@@ -140,6 +140,17 @@ pub(super) fn traits(labels: &[Label], annotations: &[Label], owned: bool) -> Tr
     }
 }
 
+/// Whether the endpoints controller wrote these Endpoints: since Kubernetes 1.33
+/// a label says so, and an annotation where Pods had changed before that.
+///
+/// # Source
+/// kubernetes v1.36 `pkg/controller/endpoint/endpoints_controller.go`,
+/// `syncService`.
+pub(super) fn by_endpoints_controller(labels: &[Label], annotations: &[Label]) -> bool {
+    value_of(labels, "endpoints.kubernetes.io/managed-by") == Some("endpoint-controller")
+        || value_of(annotations, "endpoints.kubernetes.io/last-change-trigger-time").is_some()
+}
+
 /// Whether labels or annotations of a Pod ask for injected containers.
 pub(super) fn injects(labels: &[Label], annotations: &[Label]) -> bool {
     asks(INJECTORS, labels, annotations)

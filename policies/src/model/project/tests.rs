@@ -252,3 +252,15 @@ spec:
         ]
     );
 }
+
+#[test]
+fn endpoints_of_a_service_with_pods_are_a_controllers() {
+    let by_hand = "apiVersion: v1\nkind: Endpoints\nmetadata:\n  name: db\n";
+    assert!(!one(by_hand).is_controlled());
+    for mark in [
+        "labels: {endpoints.kubernetes.io/managed-by: endpoint-controller}",
+        "annotations: {endpoints.kubernetes.io/last-change-trigger-time: \"2026-11-25T10:42:01Z\"}",
+    ] {
+        assert!(one(&format!("{by_hand}  {mark}\n")).is_controlled(), "{mark}");
+    }
+}
