@@ -69,9 +69,11 @@ impl Capacity {
     /// How many policies that take long are asked at once.
     #[must_use]
     pub fn elsewhere(&self) -> usize {
-        // Each of them has a thread.
-        const THREADS: usize = 256;
-        self.running.min(THREADS)
+        // Each of them has a thread. One that loops has its place until its deadline,
+        // and must leave some to those that are only slow.
+        const FEWEST: usize = 8;
+        const MOST: usize = 256;
+        self.running.clamp(FEWEST, MOST)
     }
 
     /// How many evaluations there are at once, at most: those of requests, those

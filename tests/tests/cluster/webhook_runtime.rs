@@ -105,13 +105,13 @@ fn the_abandoned_take_no_place(cluster: &Cluster) {
     let webhook = Webhook::start(&namespace, config);
     let endless = Guest::evaluating("endless", "(loop $again br $again) unreachable");
     add(&webhook, &Guest { kinds: ["StatefulSet", "DaemonSet"], ..endless });
-    let post = |plural, object: &Value| {
+    let post = |timeout: &str, plural, object: &Value| {
         let review = review(namespace.name(), plural, object).to_string();
-        webhook.post(0, "/validate?timeout=1s", &review)
+        webhook.post(0, &format!("/validate?timeout={timeout}"), &review)
     };
-    let (status, body) = post("statefulsets", &set("db", "db"));
+    let (status, body) = post("1s", "statefulsets", &set("db", "db"));
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
-    let (status, body) = post("services", &mismatched_service("db"));
+    let (status, body) = post("15s", "services", &mismatched_service("db"));
     assert_eq!(status, StatusCode::OK, "{body}");
     assert!(body.contains(MISMATCH) && !body.contains("judged nothing"), "{body}");
 }
