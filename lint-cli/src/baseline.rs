@@ -24,6 +24,12 @@ struct Baseline {
     findings: BTreeSet<Known>,
 }
 
+impl Baseline {
+    fn fingerprints(self) -> BTreeSet<Fingerprint> {
+        self.findings.into_iter().map(|known| known.fingerprint).collect()
+    }
+}
+
 /// A finding that is known. All but the fingerprint is for people.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,11 +40,11 @@ struct Known {
     fingerprint: Fingerprint,
 }
 
-/// Writes all findings of a report, and returns how many there are.
+/// Writes all findings of a report, which are known then.
 ///
 /// # Errors
 /// When it can't be written.
-pub(crate) fn write(path: &Path, report: &Report) -> Result<usize, Error> {
+pub(crate) fn write(path: &Path, report: &Report) -> Result<BTreeSet<Fingerprint>, Error> {
     let known = report.findings.iter().map(|finding| Known {
         rule: finding.rule.clone(),
         object: finding.object.to_string(),
@@ -47,7 +53,7 @@ pub(crate) fn write(path: &Path, report: &Report) -> Result<usize, Error> {
     });
     let baseline = Baseline { schema: SCHEMA.to_owned(), findings: known.collect() };
     replace(path, json::render(&baseline).as_bytes())?;
-    Ok(baseline.findings.len())
+    Ok(baseline.fingerprints())
 }
 
 /// What a baseline knows.
@@ -62,7 +68,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeSet<Fingerprint>, Error> {
     if baseline.schema != SCHEMA {
         return Err(wrong(format!("its schema is {}, and not {SCHEMA}", baseline.schema)));
     }
-    Ok(baseline.findings.into_iter().map(|known| known.fingerprint).collect())
+    Ok(baseline.fingerprints())
 }
 
 /// Takes the findings that are known out of a report.

@@ -83,10 +83,10 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     {
         progress.finish();
         let known = baseline::write(path, &lint.report)?;
-        let plural = if known == 1 { "" } else { "s" };
-        let told = format!("wrote {known} finding{plural} to {}\n", path.display());
+        let findings = text::plural(known.len(), "finding");
+        let told = format!("wrote {findings} to {}\n", path.display());
         delivered(terminal.stderr.write_str(&told))?;
-        baseline::subtract(&baseline::read(path)?, &mut lint.report);
+        baseline::subtract(&known, &mut lint.report);
     }
     let mut lint = match plan.fix {
         None => lint,
@@ -176,11 +176,9 @@ fn show_fixed(
             delivered(terminal.stdout.write(input.bytes()))?;
         }
     }
-    let (findings, files) = (fixed.findings, changed.len());
     let would = if fixing.only_shown { "would mend" } else { "mended" };
-    let plural = |number| if number == 1 { "" } else { "s" };
-    let mut told =
-        format!("{would} {findings} finding{} in {files} file{}", plural(findings), plural(files));
+    let findings = text::plural(fixed.findings, "finding");
+    let mut told = format!("{would} {findings} in {}", text::plural(changed.len(), "file"));
     match fixed.left_out {
         0 => {}
         1 => told += "; one more edit would bring another finding",

@@ -311,6 +311,6 @@ fn summary(report: &Report, hints: bool) -> String {
     line
 }
 
-fn plural(number: usize, what: &str) -> String {
+pub(crate) fn plural(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

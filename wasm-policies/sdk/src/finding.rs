@@ -3,7 +3,7 @@
 use crate::bindings::wire;
 pub use crate::bindings::wire::Timing;
 use crate::policy::{Rule, Severity};
-use crate::types::{ByteRange, ObjectRef};
+use crate::types::{ByteRange, ObjectRef, Reference};
 
 /// Whether an edit may be made without a look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,15 @@ pub enum Safety {
     Safe,
     /// A guess at the intention.
     Proposed,
+}
+
+/// How the text of a finding calls an object: ``Deployment `web` ``.
+#[must_use]
+pub fn display_name(object: &ObjectRef) -> String {
+    match object.name.as_str() {
+        "" => format!("{} `<generated>`", object.kind),
+        name => format!("{} `{name}`", object.kind),
+    }
 }
 
 /// One defect at one place of the object under review.
@@ -112,6 +121,19 @@ impl Finding {
             label: label.into(),
         });
         self
+    }
+
+    /// The places where names of Services are used.
+    #[must_use]
+    pub fn related_uses<'r>(self, references: impl IntoIterator<Item = &'r Reference>) -> Self {
+        references.into_iter().fold(self, |finding, reference| {
+            finding.related_range(
+                &reference.holder.ref_,
+                reference.path.as_str(),
+                reference.range,
+                format!("`{}` is used here", reference.host),
+            )
+        })
     }
 
     /// An edit that gives an existing path another value.

@@ -51,10 +51,10 @@ pub mod service;
 
 pub use bindings::types;
 pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
-pub use finding::{Finding, Findings, Safety, Timing};
+pub use finding::{Finding, Findings, Safety, Timing, display_name};
 pub use policy::{
-    Action, Operation, Operations, Origin, Review, Rule, SettingsError, Severity, WRITTEN,
-    check_settings,
+    Action, MAKES_PODS, Operation, Operations, Origin, Review, Rule, SettingsError, Severity,
+    WRITTEN, check_settings,
 };
 
 /// What [`policy!`] expands to; not for direct use.

@@ -68,6 +68,18 @@ pub struct Rule {
 /// The object gets this version. One in a file is created.
 pub const WRITTEN: Operations = Operations::CREATE.union(Operations::UPDATE);
 
+/// Kinds of objects that are Pods, or make some.
+pub const MAKES_PODS: &[&str] = &[
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "StatefulSet",
+];
+
 /// One object under review.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Review {

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use headlint_policy_sdk::service::{dns_label, has, headless, placeholder};
 use headlint_policy_sdk::types::{Endpoints, Object, Service, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, Version, WRITTEN,
+    Action, Context, Finding, Findings, Review, Rule, Severity, Version, WRITTEN, display_name,
 };
 use serde_json::Value;
 
-use crate::pair::{by_hand, display_name, is_slice};
+use crate::pair::{by_hand, is_slice};
 
 /// The rule.
 pub const RULE: Rule = Rule {

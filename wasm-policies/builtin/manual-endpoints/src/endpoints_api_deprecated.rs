@@ -1,8 +1,10 @@
 //! Endpoints where an EndpointSlice could be.
 
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+};
 
-use crate::pair::{display_name, settled};
+use crate::pair::settled;
 
 /// The rule.
 pub const RULE: Rule = Rule {

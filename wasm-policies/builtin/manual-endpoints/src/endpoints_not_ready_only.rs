@@ -2,9 +2,11 @@
 
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::{Endpoints, ObjectRef};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+};
 
-use crate::pair::{by_hand, display_name, effective, is_slice};
+use crate::pair::{by_hand, effective, is_slice};
 
 /// The rule.
 pub const RULE: Rule = Rule {

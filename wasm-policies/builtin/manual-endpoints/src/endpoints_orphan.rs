@@ -4,10 +4,10 @@ use headlint_policy_sdk::service::{has, placeholder, refused, selectorless};
 use headlint_policy_sdk::types::{Endpoints, ObjectRef, Service, Traits};
 use headlint_policy_sdk::{
     Action, Answer, Context, Finding, Findings, Review, Rule, Severity, Timing, UnknownReason,
-    WRITTEN,
+    WRITTEN, display_name,
 };
 
-use crate::pair::{display_name, is_slice, settled};
+use crate::pair::{is_slice, settled};
 
 /// The rule.
 pub const RULE: Rule = Rule {

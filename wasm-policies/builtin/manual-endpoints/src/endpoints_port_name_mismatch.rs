@@ -6,9 +6,10 @@ use headlint_policy_sdk::types::{
 };
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
+    display_name,
 };
 
-use crate::pair::{Given, by_hand, display_name, effective, given, ports_path};
+use crate::pair::{Given, by_hand, effective, given, ports_path};
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -2,10 +2,10 @@
 
 use headlint_policy_sdk::types::ObjectRef;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN, display_name,
 };
 
-use crate::pair::{by_hand, display_name, is_slice, settled};
+use crate::pair::{by_hand, is_slice, settled};
 
 /// The rule.
 pub const RULE: Rule = Rule {

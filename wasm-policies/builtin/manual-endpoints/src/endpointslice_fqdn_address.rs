@@ -1,8 +1,10 @@
 //! An EndpointSlice of names instead of addresses.
 
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+};
 
-use crate::pair::{display_name, settled};
+use crate::pair::settled;
 
 /// The rule.
 pub const RULE: Rule = Rule {

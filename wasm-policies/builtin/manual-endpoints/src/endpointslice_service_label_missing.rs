@@ -4,10 +4,11 @@ use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::{Object, Traits};
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
+    display_name,
 };
 use serde_json::json;
 
-use crate::pair::{by_hand, display_name, is_slice, settled};
+use crate::pair::{by_hand, is_slice, settled};
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -3,10 +3,10 @@
 use headlint_policy_sdk::service::{has, headless, refused};
 use headlint_policy_sdk::types::{Endpoints, Metadata, Service, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN, display_name,
 };
 
-use crate::pair::{by_hand, display_name};
+use crate::pair::by_hand;
 
 /// The rule.
 pub const RULE: Rule = Rule {

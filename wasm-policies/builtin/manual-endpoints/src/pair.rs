@@ -2,7 +2,7 @@
 
 use headlint_policy_sdk::Finding;
 use headlint_policy_sdk::service::{has, placeholder, refused, selectorless};
-use headlint_policy_sdk::types::{EndpointPort, Endpoints, Metadata, ObjectRef, Service, Traits};
+use headlint_policy_sdk::types::{EndpointPort, Endpoints, Metadata, Service, Traits};
 
 /// How many places a finding shows.
 const SHOWN: usize = 4;
@@ -110,14 +110,6 @@ pub(crate) fn list(numbers: &[i64]) -> String {
     }
 }
 
-/// ``Endpoints `db` ``
-pub(crate) fn display_name(object: &ObjectRef) -> String {
-    match object.name.as_str() {
-        "" => format!("{} `<generated>`", object.kind),
-        name => format!("{} `{name}`", object.kind),
-    }
-}
-
 /// The finding with ports as related places.
 pub(crate) fn with_given(mut finding: Finding, ports: &[Given<'_>]) -> Finding {
     for given in ports.iter().take(SHOWN) {
@@ -137,7 +129,7 @@ pub(crate) fn with_given(mut finding: Finding, ports: &[Given<'_>]) -> Finding {
 #[cfg(test)]
 pub(crate) mod tests {
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::{EndpointSubset, IntOrString, Object, ServicePort};
+    use headlint_policy_sdk::types::{EndpointSubset, IntOrString, Object, ObjectRef, ServicePort};
     use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule, Severity};
 
     use super::*;

@@ -5,8 +5,8 @@ use headlint_policy_sdk::labels::selected;
 use headlint_policy_sdk::ports::{injected, serving};
 use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::{
-    IntOrString, LabelSelector, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, ObjectRef,
-    Reference, Traits, Workload,
+    IntOrString, LabelSelector, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Reference,
+    Traits, Workload,
 };
 use headlint_policy_sdk::{Answer, Context, UnknownReason};
 
@@ -184,14 +184,6 @@ pub(crate) fn names_used(namespace: &str, context: &dyn Context) -> Vec<Referenc
         }
     }
     used
-}
-
-/// ``StatefulSet `db` ``
-pub(crate) fn display_name(object: &ObjectRef) -> String {
-    match object.name.as_str() {
-        "" => format!("{} `<generated>`", object.kind),
-        name => format!("{} `{name}`", object.kind),
-    }
 }
 
 #[cfg(test)]

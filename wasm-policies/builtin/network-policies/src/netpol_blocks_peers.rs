@@ -6,12 +6,10 @@ use headlint_policy_sdk::types::{
     IntOrString, NetworkPolicy, NetworkPolicyPeer, Reference, ReferenceVia, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, Timing, WRITTEN,
+    Action, Context, Finding, Findings, Review, Rule, Severity, Timing, WRITTEN, display_name,
 };
 
-use crate::isolation::{
-    cover, display_name, excludes, leads, may_select, policies, selects, subjects,
-};
+use crate::isolation::{cover, excludes, leads, may_select, policies, selects, subjects};
 
 /// The rule.
 pub const RULE: Rule = Rule {

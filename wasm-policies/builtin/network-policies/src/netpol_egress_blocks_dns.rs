@@ -6,12 +6,10 @@ use headlint_policy_sdk::types::{
     Traits, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, Timing, WRITTEN,
+    Action, Context, Finding, Findings, Review, Rule, Severity, Timing, WRITTEN, display_name,
 };
 
-use crate::isolation::{
-    display_name, excludes, leads, may_select, names_used, policies, subjects, unseen,
-};
+use crate::isolation::{excludes, leads, may_select, names_used, policies, subjects, unseen};
 
 /// The rule.
 pub const RULE: Rule = Rule {

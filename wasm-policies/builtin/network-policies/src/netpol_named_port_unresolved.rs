@@ -8,9 +8,10 @@ use headlint_policy_sdk::types::{
 };
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, UnknownReason, WRITTEN,
+    display_name,
 };
 
-use crate::isolation::{display_name, is_empty, numbers_named, only_namespace, unseen};
+use crate::isolation::{is_empty, numbers_named, only_namespace, unseen};
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -9,11 +9,10 @@ use headlint_policy_sdk::types::{
 };
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, UnknownReason, WRITTEN,
+    display_name,
 };
 
-use crate::isolation::{
-    cover, display_name, is_empty, may_select, policies, subjects, unseen, within,
-};
+use crate::isolation::{cover, is_empty, may_select, policies, subjects, unseen, within};
 
 /// The rule.
 pub const RULE: Rule = Rule {

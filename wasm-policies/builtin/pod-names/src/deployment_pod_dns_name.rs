@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use headlint_policy_sdk::service::{headless, workloads};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::service::headless;
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+};
 
 use crate::dialled::{HOLDERS, dialled};
-use crate::display_name;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -28,10 +29,10 @@ const NAMELESS: [&str; 4] = ["DaemonSet", "Deployment", "ReplicaSet", "Replicati
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
     for dialled in dialled(review, context) {
-        if !headless(&dialled.service) || dialled.is_given(context) {
+        if !headless(&dialled.behind.service) || dialled.is_given(context) {
             continue;
         }
-        let Some(behind) = workloads(&dialled.service, context) else { continue };
+        let Some(behind) = dialled.behind.selected(context) else { continue };
         // Any other kind may have the name.
         if !behind.iter().all(|workload| NAMELESS.contains(&workload.meta.ref_.kind.as_str())) {
             continue;
@@ -45,7 +46,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         if !places.insert(dialled.reference.path.clone()) {
             continue;
         }
-        let (name, service) = (display_name(&of.meta.ref_), &dialled.service.meta.ref_.name);
+        let (name, service) = (display_name(&of.meta.ref_), &dialled.behind.service.meta.ref_.name);
         findings.add(
             Finding::new(&RULE, dialled.reference.path.as_str())
                 .range(dialled.reference.range)

@@ -1,7 +1,13 @@
 //! Names of Pods that an object uses.
 
-use headlint_policy_sdk::service::{has, placeholder, selectorless};
-use headlint_policy_sdk::types::{Object, Reference, ReferenceVia, Service, Traits, Workload};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use headlint_policy_sdk::service::{has, placeholder, selectorless, workloads};
+use headlint_policy_sdk::types::{
+    Object, ObjectRef, Reference, ReferenceVia, Service, Traits, Workload,
+};
 use headlint_policy_sdk::{Context, Review, Severity};
 
 /// The kinds of objects that may use one.
@@ -23,7 +29,32 @@ pub(crate) struct Dialled {
     pub(crate) reference: Reference,
     /// The label in front of the Service's name.
     pub(crate) pod: String,
+    /// Several names may be behind one Service.
+    pub(crate) behind: Rc<Behind>,
+}
+
+/// A Service with a selector, and the workloads behind it, each looked up once.
+pub(crate) struct Behind {
     pub(crate) service: Service,
+    named: OnceCell<Vec<Workload>>,
+    selected: OnceCell<Option<Vec<Workload>>>,
+}
+
+impl Behind {
+    fn new(service: Service) -> Self {
+        Self { service, named: OnceCell::new(), selected: OnceCell::new() }
+    }
+
+    /// The workloads whose Pods take their names from it.
+    pub(crate) fn named(&self, context: &dyn Context) -> &[Workload] {
+        let ObjectRef { namespace, name, .. } = &self.service.meta.ref_;
+        self.named.get_or_init(|| context.workloads_naming(namespace, name).seen())
+    }
+
+    /// As [`workloads`] finds them.
+    pub(crate) fn selected(&self, context: &dyn Context) -> Option<&[Workload]> {
+        self.selected.get_or_init(|| workloads(&self.service, context)).as_deref()
+    }
 }
 
 /// All of them in the object under review, the first of each place.
@@ -38,6 +69,7 @@ pub(crate) fn dialled(review: &Review, context: &dyn Context) -> Vec<Dialled> {
     }
     let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
     let mut found = Vec::new();
+    let mut known: BTreeMap<(String, String), Option<Rc<Behind>>> = BTreeMap::new();
     for reference in context.references() {
         let Some(pod) = reference.pod.clone() else { continue };
         // The address of a Pod, with dashes, is a name as well.
@@ -46,15 +78,18 @@ pub(crate) fn dialled(review: &Review, context: &dyn Context) -> Vec<Dialled> {
         if reference.via != ReferenceVia::Dial || address || placeholder(&pod) {
             continue;
         }
-        let service = context.service(&reference.namespace, &reference.service).found();
-        let Some(service) = service else { continue };
-        if selectorless(&service)
-            || service.service_type == "ExternalName"
-            || has(&service.meta, settled)
-        {
-            continue;
+        let key = (reference.namespace.clone(), reference.service.clone());
+        let behind = known.entry(key).or_insert_with_key(|(namespace, name)| {
+            let service = context.service(namespace, name).found().filter(|service| {
+                !selectorless(service)
+                    && service.service_type != "ExternalName"
+                    && !has(&service.meta, settled)
+            });
+            service.map(|service| Rc::new(Behind::new(service)))
+        });
+        if let Some(behind) = behind.clone() {
+            found.push(Dialled { reference, pod, behind });
         }
-        found.push(Dialled { reference, pod, service });
     }
     found
 }
@@ -63,8 +98,7 @@ impl Dialled {
     /// Whether something gives a Pod this very name: by a host name in its
     /// template, or by the index of a Job.
     pub(crate) fn is_given(&self, context: &dyn Context) -> bool {
-        let meta = &self.service.meta.ref_;
-        let named = context.workloads_naming(&meta.namespace, &meta.name).seen();
+        let named = self.behind.named(context);
         named.iter().filter(|workload| workload.stateful_set.is_none()).any(|workload| {
             let template = &workload.template;
             let index = self.pod.strip_prefix(workload.meta.ref_.name.as_str());
@@ -81,20 +115,4 @@ impl Dialled {
             Severity::Warning | Severity::Info => Severity::Info,
         }
     }
-}
-
-/// The workloads of a kind in a namespace that stay as they are.
-pub(crate) fn workloads(kind: &str, namespace: &str, context: &dyn Context) -> Vec<Workload> {
-    let objects = context.objects(kind, namespace).seen();
-    objects
-        .into_iter()
-        .filter_map(|object| match object {
-            Object::Workload(workload)
-                if !has(&workload.meta, Traits::OPERATOR_MANAGED | Traits::DELETING) =>
-            {
-                Some(workload)
-            }
-            _ => None,
-        })
-        .collect()
 }

@@ -3,10 +3,9 @@
 use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::Traits;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, Version, WRITTEN,
+    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, Version, WRITTEN,
+    display_name,
 };
-
-use crate::display_name;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -15,16 +14,7 @@ pub const RULE: Rule = Rule {
     action: Action::Warn,
     default_on: true,
     heals_later: false,
-    kinds: &[
-        "CronJob",
-        "DaemonSet",
-        "Deployment",
-        "Job",
-        "Pod",
-        "ReplicaSet",
-        "ReplicationController",
-        "StatefulSet",
-    ],
+    kinds: MAKES_PODS,
     operations: WRITTEN,
     summary: "`hostnameOverride` takes the full name away that `subdomain` gives",
     documentation: include_str!("hostname-override-hides-fqdn.md"),

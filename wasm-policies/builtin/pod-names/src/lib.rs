@@ -12,8 +12,6 @@ pub mod statefulset_name_too_long;
 pub mod subdomain_service_missing;
 pub mod subdomain_without_hostname;
 
-use headlint_policy_sdk::types::ObjectRef;
-
 headlint_policy_sdk::policy! {
     name: "pod-names",
     rules: [
@@ -36,12 +34,4 @@ const TEMPLATES: &[&str] =
 /// A number of letters, in words.
 fn letters(count: usize) -> String {
     if count == 1 { "1 letter".to_owned() } else { format!("{count} letters") }
-}
-
-/// ``Deployment `web` ``
-fn display_name(object: &ObjectRef) -> String {
-    match object.name.as_str() {
-        "" => format!("{} `<generated>`", object.kind),
-        name => format!("{} `{name}`", object.kind),
-    }
 }

@@ -1,12 +1,13 @@
 //! The name of a StatefulSet's Pod that DNS doesn't have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headlint_policy_sdk::labels::ordinal;
-use headlint_policy_sdk::types::{ObjectRef, Workload};
+use headlint_policy_sdk::service::has;
+use headlint_policy_sdk::types::{Object, ObjectRef, Traits, Workload};
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
-use crate::dialled::{Dialled, HOLDERS, dialled, workloads};
+use crate::dialled::{Dialled, HOLDERS, dialled};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -27,17 +28,25 @@ const NEAR: usize = 2;
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
+    let mut sets: BTreeMap<String, Vec<Workload>> = BTreeMap::new();
     for dialled in dialled(review, context) {
         let Some((set, number)) = dialled.pod.rsplit_once('-') else { continue };
         let Some(number) = ordinal(number) else { continue };
         if dialled.is_given(context) {
             continue;
         }
-        let namespace = &dialled.service.meta.ref_.namespace;
-        let sets = workloads("StatefulSet", namespace, context);
-        let finding = match sets.iter().find(|one| one.meta.ref_.name == set) {
-            Some(set) => misplaced(&dialled, set).or_else(|| beyond(&dialled, set, number)),
-            None => misspelled(&dialled, set, number, &sets, context),
+        let is_meant = |one: &&Workload| one.meta.ref_.name == set;
+        let here = dialled.behind.named(context).iter().filter(|one| is_settled_set(one));
+        let finding = if let Some(set) = here.clone().find(is_meant) {
+            beyond(&dialled, set, number)
+        } else {
+            // All sets of a namespace may be many.
+            let namespace = &dialled.behind.service.meta.ref_.namespace;
+            let sets = sets.entry(namespace.clone()).or_insert_with(|| settled(namespace, context));
+            match sets.iter().find(is_meant) {
+                Some(set) => misplaced(&dialled, set).or_else(|| beyond(&dialled, set, number)),
+                None => misspelled(&dialled, set, number, here, context),
+            }
         };
         if let Some(finding) = finding
             && places.insert(dialled.reference.path.clone())
@@ -45,6 +54,22 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
             findings.add(finding);
         }
     }
+}
+
+/// Whether a workload is a StatefulSet that stays as it is.
+fn is_settled_set(workload: &Workload) -> bool {
+    workload.stateful_set.is_some()
+        && !has(&workload.meta, Traits::OPERATOR_MANAGED | Traits::DELETING)
+}
+
+/// Those of a namespace.
+fn settled(namespace: &str, context: &dyn Context) -> Vec<Workload> {
+    let objects = context.objects("StatefulSet", namespace).seen().into_iter();
+    let workloads = objects.filter_map(|object| match object {
+        Object::Workload(workload) => Some(workload),
+        _ => None,
+    });
+    workloads.filter(is_settled_set).collect()
 }
 
 fn finding(dialled: &Dialled, severity: Severity) -> Finding {
@@ -57,7 +82,7 @@ fn finding(dialled: &Dialled, severity: Severity) -> Finding {
 /// The set takes the names of its Pods from another Service.
 fn misplaced(dialled: &Dialled, set: &Workload) -> Option<Finding> {
     let named = set.stateful_set.as_ref()?.service_name.as_deref()?;
-    let service = &dialled.service.meta.ref_.name;
+    let service = &dialled.behind.service.meta.ref_.name;
     if named == service {
         return None;
     }
@@ -96,23 +121,20 @@ fn beyond(dialled: &Dialled, set: &Workload, number: i64) -> Option<Finding> {
 }
 
 /// There is no such set, but the Service has one of almost that name.
-fn misspelled(
+fn misspelled<'w>(
     dialled: &Dialled,
     set: &str,
     number: i64,
-    sets: &[Workload],
+    mut sets: impl Iterator<Item = &'w Workload>,
     context: &dyn Context,
 ) -> Option<Finding> {
-    let ObjectRef { namespace, name: service, .. } = &dialled.service.meta.ref_;
-    let others = headlint_policy_sdk::service::workloads(&dialled.service, context)?;
+    let ObjectRef { namespace, name: service, .. } = &dialled.behind.service.meta.ref_;
+    let others = dialled.behind.selected(context)?;
     // A Pod, or what an operator makes, could have the name.
     if others.iter().any(|one| one.stateful_set.is_none()) {
         return None;
     }
-    let near = sets.iter().find(|one| {
-        let own = one.stateful_set.as_ref().and_then(|own| own.service_name.as_ref());
-        own == Some(service) && strsim::osa_distance(&one.meta.ref_.name, set) <= NEAR
-    })?;
+    let near = sets.find(|one| strsim::osa_distance(&one.meta.ref_.name, set) <= NEAR)?;
     let name = &near.meta.ref_.name;
     Some(
         finding(dialled, Severity::Warning)

@@ -4,7 +4,7 @@ use headlint_policy_sdk::labels::selector_refused;
 use headlint_policy_sdk::service::{dns_label, has, placeholder};
 use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, Version, WRITTEN,
+    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, Version, WRITTEN,
 };
 
 use crate::letters;
@@ -16,16 +16,7 @@ pub const RULE: Rule = Rule {
     action: Action::Warn,
     default_on: true,
     heals_later: false,
-    kinds: &[
-        "CronJob",
-        "DaemonSet",
-        "Deployment",
-        "Job",
-        "Pod",
-        "ReplicaSet",
-        "ReplicationController",
-        "StatefulSet",
-    ],
+    kinds: MAKES_PODS,
     operations: WRITTEN,
     summary: "a Pod's full name is to be its host name, and is too long for the kernel",
     documentation: include_str!("pod-fqdn-too-long.md"),

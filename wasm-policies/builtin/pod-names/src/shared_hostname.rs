@@ -2,9 +2,9 @@
 
 use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::Traits;
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
-
-use crate::display_name;
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+};
 
 /// The rule.
 pub const RULE: Rule = Rule {

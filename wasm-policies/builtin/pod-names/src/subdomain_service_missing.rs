@@ -5,10 +5,10 @@ use headlint_policy_sdk::service::{has, headless, placeholder, refused, selector
 use headlint_policy_sdk::types::{Service, Traits, Workload};
 use headlint_policy_sdk::{
     Action, Answer, Context, Finding, Findings, Review, Rule, Severity, Timing, UnknownReason,
-    WRITTEN,
+    WRITTEN, display_name,
 };
 
-use crate::{TEMPLATES, display_name};
+use crate::TEMPLATES;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -2,9 +2,11 @@
 
 use headlint_policy_sdk::service::{has, headless, placeholder};
 use headlint_policy_sdk::types::Traits;
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+};
 
-use crate::{TEMPLATES, display_name};
+use crate::TEMPLATES;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -10,8 +10,6 @@ use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
 };
 
-use crate::shown;
-
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "peer-discovery-hidden-by-readiness",
@@ -119,5 +117,5 @@ fn report(
             and name it in `serviceName`; the clients stay with this one",
         )
     };
-    shown(finding, by_itself)
+    finding.related_uses(by_itself.iter().take(4))
 }

@@ -2,9 +2,9 @@
 
 use headlint_policy_sdk::service::{has, headless, refused, selectorless, workloads};
 use headlint_policy_sdk::types::{Object, ObjectRef, ReferenceVia, Traits};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
-
-use crate::shown;
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, WRITTEN,
+};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -20,18 +20,11 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// What makes Pods that dial.
-const CLIENTS: [&str; 9] = [
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Ingress",
-    "Job",
-    "Pod",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
-];
+/// Whether an object is one of a client, or leads clients to a Service.
+fn dials(holder: &ObjectRef) -> bool {
+    let kind = holder.kind.as_str();
+    kind == "Ingress" || MAKES_PODS.contains(&kind)
+}
 
 /// Whether a workload also looks for its own Pods, by a Service that publishes
 /// them early: then it is one group of several in a cluster, and the names are
@@ -74,7 +67,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
             // Who picks a Pod by its name gets that one, ready or not.
             reference.pod.is_none()
                 && matches!(reference.via, ReferenceVia::Dial | ReferenceVia::Route)
-                && CLIENTS.contains(&reference.holder.ref_.kind.as_str())
+                && dials(&reference.holder.ref_)
                 && !has(&reference.holder, passing)
                 && own.iter().all(|workload| workload.meta.ref_ != reference.holder.ref_)
                 && !is_peer(&reference.holder.ref_, context)
@@ -83,7 +76,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(first) = clients.first() else { return };
     let name = &meta.name;
     let (kind, client) = (&first.holder.ref_.kind, &first.holder.ref_.name);
-    findings.add(shown(
+    findings.add(
         Finding::new(&RULE, "$.spec.publishNotReadyAddresses")
             .what(format!(
                 "headless Service `{name}` publishes Pods that aren't ready, and {kind} \
@@ -96,7 +89,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
             .help(format!(
                 "add a second Service over the same Pods without `publishNotReadyAddresses` for \
                 the clients, and keep `{name}` for the peers"
-            )),
-        &clients,
-    ));
+            ))
+            .related_uses(clients.iter().take(4)),
+    );
 }

@@ -50,12 +50,3 @@ pub(crate) fn sets_naming(service: &Service, context: &dyn Context) -> Vec<Workl
     naming.retain(|workload| workload.stateful_set.is_some());
     naming
 }
-
-/// `Deployment`, in front of its name or of what stands for a name that is
-/// still to be generated.
-pub(crate) fn display_name(object: &ObjectRef) -> String {
-    match object.name.as_str() {
-        "" => format!("{} `<generated>`", object.kind),
-        name => format!("{} `{name}`", object.kind),
-    }
-}

@@ -8,11 +8,11 @@ use headlint_policy_sdk::types::{
 };
 use headlint_policy_sdk::{
     Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, Timing,
-    UnknownReason, WRITTEN,
+    UnknownReason, WRITTEN, display_name,
 };
 use serde_json::{Map, Value};
 
-use crate::evidence::{display_name, sets_naming};
+use crate::evidence::sets_naming;
 
 /// The rule.
 pub const RULE: Rule = Rule {

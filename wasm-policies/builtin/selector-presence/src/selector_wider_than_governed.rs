@@ -4,11 +4,11 @@ use headlint_policy_sdk::labels::{Reach, display, reach};
 use headlint_policy_sdk::service::{has, headless, refused, selectorless};
 use headlint_policy_sdk::types::{Container, ContainerRole, Label, ObjectRef, Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN, display_name,
 };
 use serde_json::{Map, Value};
 
-use crate::evidence::{display_name, sets_naming};
+use crate::evidence::sets_naming;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -55,14 +55,7 @@ pub(crate) fn shown<'r>(
     finding: Finding,
     references: impl IntoIterator<Item = &'r Reference>,
 ) -> Finding {
-    references.into_iter().take(5).fold(finding, |finding, reference| {
-        finding.related_range(
-            &reference.holder.ref_,
-            reference.path.as_str(),
-            reference.range,
-            format!("`{}` is used here", reference.host),
-        )
-    })
+    finding.related_uses(references.into_iter().take(5))
 }
 
 impl Evidence {
