@@ -4,7 +4,7 @@ mod base;
 mod comments;
 mod environments;
 mod locate;
-mod patches;
+pub(crate) mod patches;
 mod unused;
 
 use std::collections::{BTreeMap, HashMap};
