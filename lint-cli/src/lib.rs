@@ -59,6 +59,7 @@ where
     }
     let result = match args.command {
         Command::Lint(args) => commands::lint::run(*args, terminal),
+        Command::Dns(args) => commands::dns::run(*args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
         Command::Review(args) => commands::review::run(&args, terminal),

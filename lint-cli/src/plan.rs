@@ -54,12 +54,8 @@ pub(crate) struct LintPlan {
 impl LintPlan {
     /// # Errors
     /// A rule that isn't among `known`.
-    pub(crate) fn resolve(
-        mut args: LintArgs,
-        config: Config,
-        known: &[&str],
-    ) -> Result<Self, Error> {
-        let paths = args.take_paths();
+    pub(crate) fn resolve(args: LintArgs, config: Config, known: &[&str]) -> Result<Self, Error> {
+        let paths = args.render.paths(args.paths);
         let only = rules(args.only, known)?;
         let mut skip = rules(args.skip, known)?;
         let mut enable = rules(args.enable, known)?;

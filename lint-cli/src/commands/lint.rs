@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use headlint_policies::engine::Engine;
-use headlint_policies::finding::{InputError, Safety};
+use headlint_policies::finding::Safety;
 use headlint_policies::fix::Editable;
 use headlint_policies::lint::{Lint, lint};
 use headlint_policies::manifest::{Source, Span};
@@ -28,7 +28,8 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let jobs = jobs.min(MOST_JOBS);
     let (mut engine, faults) = plan::policies(&args.policies, jobs)?;
-    let config = config::load(args.config.as_deref(), &args.inputs(), &mut engine);
+    let config =
+        config::load(args.config.as_deref(), &args.render.inputs(&args.paths), &mut engine);
     let mut plan =
         match config.and_then(|config| LintPlan::resolve(args, config, &plan::ids(&engine))) {
             Ok(plan) => plan,
@@ -47,7 +48,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
 
     let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let progress = Progress::new(terminal.stderr.width.is_some() && !plan.quiet);
-    let (mut sources, errors) = threads.install(|| read(&plan));
+    let (mut sources, errors) = threads.install(|| input::read_all(&plan.paths, &plan.excluded));
     let judge = |sources: &[Arc<Source>]| {
         let sources = sources.iter().cloned().map(Ok);
         let inputs = sources.chain(errors.iter().cloned().map(Err)).collect();
@@ -105,20 +106,6 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
         delivered(terminal.stderr.write_str(&table))?;
     }
     Ok(Exit::of(&lint.report, plan.fail_on))
-}
-
-/// All that can be read, and the errors of the rest.
-fn read(plan: &LintPlan) -> (Vec<Arc<Source>>, Vec<InputError>) {
-    let inputs = input::collect(&plan.paths, &plan.excluded);
-    let read: Vec<_> = inputs.par_iter().map(input::read).collect();
-    let (mut sources, mut errors) = (Vec::new(), Vec::new());
-    for input in read {
-        match input {
-            Ok(source) => sources.push(Arc::new(source)),
-            Err(error) => errors.push(error),
-        }
-    }
-    (sources, errors)
 }
 
 /// What the outcome rests on.
