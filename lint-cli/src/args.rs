@@ -29,6 +29,17 @@ Exit codes:
     };
 }
 
+/// Those of `headlint dns`.
+macro_rules! dns_exit_codes {
+    () => {
+        "\
+Exit codes:
+  0  the names are told; with --query: it connects
+  1  with --query: it doesn't connect, or that is unknown
+  2  a wrong argument, or input that could not be read"
+    };
+}
+
 /// Finds defects of Kubernetes headless Services, and of what uses them
 #[derive(Debug, Parser)]
 #[command(name = "headlint", version, arg_required_else_help = true)]
@@ -59,6 +70,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Lint(Box<LintArgs>),
+    Dns(Box<DnsArgs>),
     Explain(ExplainArgs),
     Rules(RulesArgs),
     Lsp(LspArgs),
@@ -236,22 +248,77 @@ impl RenderArgs {
         let folders = self.helm.iter().map(Path::new);
         folders.chain(self.values.iter().chain(&self.kustomize).map(PathBuf::as_path))
     }
-}
 
-impl LintArgs {
-    /// The paths, and what else is read.
-    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
-        let here = (self.paths.is_empty() && self.render.is_empty()).then(|| ".".into());
-        let charts = self.render.helm.iter().map(PathBuf::from);
-        let folders = charts.chain(self.render.kustomize.iter().cloned()).chain(here);
-        self.paths.iter().cloned().chain(folders).collect()
+    /// These paths, and what else is read.
+    pub(crate) fn inputs(&self, paths: &[PathBuf]) -> Vec<PathBuf> {
+        let here = (paths.is_empty() && self.is_empty()).then(|| ".".into());
+        let charts = self.helm.iter().map(PathBuf::from);
+        let folders = charts.chain(self.kustomize.iter().cloned()).chain(here);
+        paths.iter().cloned().chain(folders).collect()
     }
 
     /// The paths that are meant: where nothing is named, it is this directory.
-    pub(crate) fn take_paths(&mut self) -> Vec<PathBuf> {
-        let paths = std::mem::take(&mut self.paths);
-        if paths.is_empty() && self.render.is_empty() { vec![".".into()] } else { paths }
+    pub(crate) fn meant(&self, paths: Vec<PathBuf>) -> Vec<PathBuf> {
+        if paths.is_empty() && self.is_empty() { vec![".".into()] } else { paths }
     }
+}
+
+/// Tell what DNS will answer, before anything is deployed
+///
+/// Lists every name that these manifests bring into being: who answers, on which
+/// ports, what it depends on, and whether the answer fits a UDP packet; then the
+/// names that look as if they should exist and don't, with the reason. With
+/// --query it follows one call of one client to its end. No cluster is needed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = dns_exit_codes!(), after_long_help = concat!("\
+Examples:
+  headlint dns k8s/
+  headlint dns --helm ./chart -f prod.yaml --namespace prod --complete
+  kubectl get svc,sts,deploy,ds,endpoints,netpol,ns -A -o yaml | headlint dns -
+  headlint dns k8s/ --query db-0.db.prod:5432 --from prod/deployment/api
+  headlint dns k8s/ --query _postgres._tcp.db --from prod/sts/worker
+  headlint dns --format json k8s/ | jq -r '.missing[].name'
+
+", dns_exit_codes!()))]
+pub(crate) struct DnsArgs {
+    /// Files and directories; `-` is standard input [default: this directory]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+
+    /// What a client dials: db-0.db.prod:5432, or an SRV name without a port
+    #[arg(long, value_name = "HOST[:PORT]", requires = "from")]
+    pub(crate) query: Option<String>,
+
+    /// Whose Pods dial: prod/deployment/api
+    ///
+    /// Without a namespace it is that of --namespace. Kinds may be shortened as
+    /// for kubectl.
+    #[arg(long, value_name = "[NS/]KIND/NAME", requires = "query")]
+    pub(crate) from: Option<String>,
+
+    /// How to tell it; `json` is stable
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ListFormat,
+
+    /// The configuration, for the facts of the cluster [default: the
+    /// headlint.yaml in the folder of the input or the nearest above it, within
+    /// the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Nothing exists beyond this input
+    ///
+    /// Without it, what isn't in the input may still exist in the cluster, and
+    /// the answers that it would change are not certain.
+    #[arg(long)]
+    pub(crate) complete: bool,
+
+    /// The namespace of objects that name none
+    #[arg(long, value_name = "NS", default_value = "default", value_parser = namespace)]
+    pub(crate) namespace: String,
 }
 
 /// Print the documentation of a rule

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod dns;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod init;

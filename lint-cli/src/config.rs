@@ -54,11 +54,44 @@ pub(crate) fn load(
     inputs: &[PathBuf],
     engine: &mut Engine,
 ) -> Result<Config, Error> {
+    let Some(found) = read(named, inputs)? else { return Ok(Config::default()) };
+    let Found { path, shown, written, source } = found;
+    resolve(written, &path, source, engine)
+        .map_err(|problem| Error::Config { path: shown, problem })
+}
+
+/// The facts of the cluster, and what is left out of folders: all that a command
+/// needs that runs no policy.
+///
+/// # Errors
+/// As [`load`], but for what has to do with policies.
+pub(crate) fn load_cluster(
+    named: Option<&Path>,
+    inputs: &[PathBuf],
+) -> Result<(ClusterProfile, Gitignore), Error> {
+    let Some(found) = read(named, inputs)? else {
+        return Ok((ClusterProfile::default(), Gitignore::empty()));
+    };
+    let Found { path, shown, written, .. } = found;
+    let excluded = excluded(&written.exclude, &path);
+    let excluded = excluded.map_err(|problem| Error::Config { path: shown, problem })?;
+    Ok((written.cluster.into(), excluded))
+}
+
+/// A configuration that was read.
+struct Found {
+    path: PathBuf,
+    shown: PathBuf,
+    written: Written,
+    source: Arc<Source>,
+}
+
+fn read(named: Option<&Path>, inputs: &[PathBuf]) -> Result<Option<Found>, Error> {
     let found = match named {
         Some(file) => Some(file.to_owned()),
         None => find(inputs),
     };
-    let Some(path) = found else { return Ok(Config::default()) };
+    let Some(path) = found else { return Ok(None) };
     let shown = shown(&path);
     let bytes =
         fs::read(&path).map_err(|source| Error::ReadConfig { path: shown.clone(), source })?;
@@ -67,7 +100,7 @@ pub(crate) fn load(
     let source = Source::new(shown.display().to_string(), bytes);
     let source =
         source.map_err(|error| wrong(Problem { line: 1, column: 1, message: error.message }))?;
-    resolve(written, &path, Arc::new(source), engine).map_err(wrong)
+    Ok(Some(Found { path, shown, written, source: Arc::new(source) }))
 }
 
 fn resolve(

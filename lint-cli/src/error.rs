@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use headlint_policies::config::Problem;
+use headlint_policies::dns::QueryError;
 use headlint_policies::engine::EngineError;
 use headlint_policies::finding::InputError;
 use headlint_webhook::review::ReviewError;
@@ -45,6 +46,8 @@ pub(crate) enum Error {
     Review { path: PathBuf, source: ReviewError },
     #[error("{first}; {written} of {all} files were written")]
     NotAll { written: usize, all: usize, first: Box<Error> },
+    #[error("{0}")]
+    Query(#[from] QueryError),
     #[error("can't start the built-in policies: {0}")]
     Engine(#[from] EngineError),
     #[error("can't start worker threads: {0}")]
@@ -94,6 +97,12 @@ impl Error {
                 ReviewError::Threads(_) => "allow more threads (`ulimit -u`)".to_owned(),
             },
             Self::NotAll { first, .. } => first.help(),
+            Self::Query(QueryError::NoClient { .. }) => {
+                "give the manifest of the client too, and --namespace if it names none".to_owned()
+            }
+            Self::Query(_) => {
+                "such as: --query db-0.db.prod:5432 --from prod/deployment/api".to_owned()
+            }
             Self::Engine(_) => {
                 "give it more memory (`ulimit -v`), or install headlint again".to_owned()
             }
@@ -160,6 +169,12 @@ mod tests {
                 all: 3,
                 first: Box::new(Error::WriteFile { path: "b.yaml".into(), source: denied() }),
             },
+            Error::Query(QueryError::NoPort { host: "db.prod".to_owned() }),
+            Error::Query(QueryError::NoClient {
+                kind: "Deployment",
+                name: "api".to_owned(),
+                namespace: "prod".to_owned(),
+            }),
             Error::Engine(EngineError::NoPolicies),
             Error::Threads(threads),
             Error::Write(denied()),

@@ -4,11 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use headlint_policies::finding::InputError;
 use headlint_policies::manifest::{MAX_SOURCE_BYTES, Source, too_large};
 use ignore::WalkBuilder;
 use ignore::gitignore::Gitignore;
+use rayon::prelude::*;
 
 /// Extensions of the files that are taken from folders.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -54,6 +56,19 @@ pub(crate) fn collect(paths: &[PathBuf], excluded: &Gitignore) -> Vec<Input> {
             Input::Stdin | Input::Unreadable(_) => true,
         })
         .collect()
+}
+
+/// All that can be read of what the paths stand for, and the errors of the rest.
+pub(crate) fn read_all(inputs: &[Input]) -> (Vec<Arc<Source>>, Vec<InputError>) {
+    let read: Vec<_> = inputs.par_iter().map(read).collect();
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
+    for input in read {
+        match input {
+            Ok(source) => sources.push(Arc::new(source)),
+            Err(error) => errors.push(error),
+        }
+    }
+    (sources, errors)
 }
 
 /// Whether a file is taken from a folder, by its name.

@@ -62,6 +62,7 @@ where
     }
     let result = match args.command {
         Command::Lint(args) => commands::lint::run(*args, terminal),
+        Command::Dns(args) => commands::dns::run(*args, terminal),
         Command::Explain(args) => commands::explain::run(&args, terminal),
         Command::Rules(args) => commands::rules::run(&args, terminal),
         Command::Lsp(args) => commands::lsp::run(&args, terminal),

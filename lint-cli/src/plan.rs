@@ -55,12 +55,8 @@ pub(crate) struct LintPlan {
 impl LintPlan {
     /// # Errors
     /// A rule that isn't among `known`.
-    pub(crate) fn resolve(
-        mut args: LintArgs,
-        config: Config,
-        known: &[&str],
-    ) -> Result<Self, Error> {
-        let paths = args.take_paths();
+    pub(crate) fn resolve(args: LintArgs, config: Config, known: &[&str]) -> Result<Self, Error> {
+        let paths = args.render.meant(args.paths);
         let is_rewritten =
             args.fix && !args.diff && paths.iter().any(|path| path.as_os_str() == "-");
         let shown: Vec<_> = args.format.iter().filter(|it| it.file.is_none()).collect();

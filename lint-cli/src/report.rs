@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 pub mod diff;
+pub mod dns;
 pub mod github;
 pub mod gitlab;
 pub mod json;

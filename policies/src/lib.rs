@@ -17,6 +17,7 @@
 
 pub mod compare;
 pub mod config;
+pub mod dns;
 pub mod engine;
 pub mod evaluate;
 pub mod finding;

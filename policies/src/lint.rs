@@ -5,7 +5,7 @@ mod comments;
 mod environments;
 mod locate;
 mod memory;
-mod patches;
+pub(crate) mod patches;
 mod unused;
 
 use std::collections::{BTreeMap, HashMap};

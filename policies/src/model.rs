@@ -112,16 +112,19 @@ pub struct ClusterProfile {
     pub dual_stack: Option<bool>,
     /// The API server runs with `--enable-aggregator-routing`.
     pub aggregator_routing: bool,
+    /// How long clients may keep an answer of the cluster's DNS, in seconds.
+    pub dns_ttl: u32,
 }
 
 impl Default for ClusterProfile {
-    /// The zone that kubeadm sets up, and the version that the model follows.
+    /// The DNS that kubeadm sets up, and the version that the model follows.
     fn default() -> Self {
         Self {
             zone: "cluster.local".to_owned(),
             minor: crate::k8s::MINOR,
             dual_stack: None,
             aggregator_routing: false,
+            dns_ttl: 30,
         }
     }
 }

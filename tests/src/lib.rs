@@ -4,6 +4,7 @@ pub mod cases;
 pub mod changes;
 pub mod cluster;
 pub mod corpus;
+pub mod dns;
 pub mod estate;
 pub mod fixes;
 pub mod fuzz;

@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 
 pub use self::sandbox::Sandbox;
 pub use self::servers::POD_IMAGE;
-use self::servers::{Servers, program};
+use self::servers::Servers;
+pub(crate) use self::servers::program;
 use crate::cases::root;
 use crate::cluster::{Cluster, Network, until};
 

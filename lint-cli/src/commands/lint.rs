@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use headlint_policies::engine::Engine;
-use headlint_policies::finding::{InputError, Safety};
+use headlint_policies::finding::Safety;
 use headlint_policies::fix::Editable;
 use headlint_policies::lint::{Lint, lint};
 use headlint_policies::manifest::{Source, Span};
@@ -15,7 +15,6 @@ use rayon::prelude::*;
 use crate::args::{Format, LintArgs, OutputArg};
 use crate::base::Base;
 use crate::error::Error;
-use crate::input::Input;
 use crate::plan::{Fixing, LintPlan};
 use crate::progress::Progress;
 use crate::render::Rendered;
@@ -32,7 +31,8 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let jobs = jobs.min(MOST_JOBS);
     let (mut engine, faults) = plan::policies(&args.judging.policies, jobs)?;
-    let config = config::load(args.config.as_deref(), &args.inputs(), &mut engine);
+    let config =
+        config::load(args.config.as_deref(), &args.render.inputs(&args.paths), &mut engine);
     let mut plan =
         match config.and_then(|config| LintPlan::resolve(args, config, &plan::ids(&engine))) {
             Ok(plan) => plan,
@@ -52,7 +52,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
     // What is gone is a deletion, and no input.
     let paths = plan.paths.iter().filter(|path| !base.as_ref().is_some_and(|base| base.had(path)));
     let inputs = input::collect(&paths.cloned().collect::<Vec<_>>(), &plan.excluded);
-    let (mut sources, errors) = threads.install(|| read(&inputs));
+    let (mut sources, errors) = threads.install(|| input::read_all(&inputs));
     let namespace = &plan.options.default_namespace;
     let mut rendered = render::render(&plan.render, namespace, &Path::to_owned, "")?;
     let mut files: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
@@ -128,19 +128,6 @@ struct Read {
     files: Vec<String>,
     /// What was there before.
     base: Option<Base>,
-}
-
-/// All that can be read, and the errors of the rest.
-fn read(inputs: &[Input]) -> (Vec<Arc<Source>>, Vec<InputError>) {
-    let read: Vec<_> = inputs.par_iter().map(input::read).collect();
-    let (mut sources, mut errors) = (Vec::new(), Vec::new());
-    for input in read {
-        match input {
-            Ok(source) => sources.push(Arc::new(source)),
-            Err(error) => errors.push(error),
-        }
-    }
-    (sources, errors)
 }
 
 /// What the outcome rests on.

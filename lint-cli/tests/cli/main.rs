@@ -13,6 +13,7 @@ mod adopting;
 mod buffer;
 mod changes;
 mod config;
+mod dns;
 mod fixing;
 mod formats;
 mod rendering;
@@ -71,7 +72,7 @@ const WARNING: &str = "tests/fixtures/port.yaml";
 
 #[test]
 fn help() {
-    assert_snapshot!(transcript(&[&["--help"], &["lint", "--help"]]));
+    assert_snapshot!(transcript(&[&["--help"], &["lint", "--help"], &["dns", "--help"]]));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(&["man", folder.path().to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    for page in ["headlint.1", "headlint-lint.1", "headlint-explain.1"] {
+    for page in ["headlint.1", "headlint-lint.1", "headlint-dns.1", "headlint-explain.1"] {
         let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
         assert!(text.contains(".SH NAME"), "{page}");
     }

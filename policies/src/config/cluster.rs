@@ -20,6 +20,9 @@ pub struct Cluster {
     dual_stack: Option<bool>,
     /// Whether kube-apiserver runs with --enable-aggregator-routing.
     aggregator_routing: bool,
+    /// How long clients may keep an answer of the cluster's DNS, in seconds: `ttl`
+    /// of the `kubernetes` block in CoreDNS' Corefile.
+    dns_ttl: u32,
 }
 
 /// # Errors
@@ -39,9 +42,9 @@ fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 
 impl Default for Cluster {
     fn default() -> Self {
-        let ClusterProfile { zone, minor, dual_stack, aggregator_routing } =
+        let ClusterProfile { zone, minor, dual_stack, aggregator_routing, dns_ttl } =
             ClusterProfile::default();
-        Self { zone, kubernetes_minor: minor, dual_stack, aggregator_routing }
+        Self { zone, kubernetes_minor: minor, dual_stack, aggregator_routing, dns_ttl }
     }
 }
 
@@ -52,6 +55,7 @@ impl From<Cluster> for ClusterProfile {
             minor: cluster.kubernetes_minor,
             dual_stack: cluster.dual_stack,
             aggregator_routing: cluster.aggregator_routing,
+            dns_ttl: cluster.dns_ttl,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::{Object, Projected, Workload};
 
 /// Whether each of these objects, in order, is a patch: it doesn't say which
 /// Pods it is about, and another one of the same name does.
-pub(super) fn are_patches<'o>(objects: impl Iterator<Item = &'o Projected> + Clone) -> Vec<bool> {
+pub(crate) fn are_patches<'o>(objects: impl Iterator<Item = &'o Projected> + Clone) -> Vec<bool> {
     let whole: HashSet<_> = objects
         .clone()
         .map(|one| &one.object)

@@ -68,7 +68,7 @@ pub(crate) struct WrongType<'n> {
 }
 
 impl WrongType<'_> {
-    pub(super) fn within(self, root: &Node) -> DecodeError {
+    pub(crate) fn within(self, root: &Node) -> DecodeError {
         DecodeError {
             path: path_of(root, self.node),
             expected: self.expected,

@@ -12,6 +12,7 @@ pub struct Network {
     second: u8,
     next: AtomicU8,
     node: Option<Ipv4Addr>,
+    dual_stack: bool,
     /// The kernel takes it back however this process ends.
     _claim: TcpListener,
 }
@@ -28,7 +29,7 @@ impl Network {
             Some((second, TcpListener::bind((address, 1024)).ok()?))
         };
         let (second, claim) = (96..=126).find_map(claim).expect("a free loopback network");
-        Self { second, next: AtomicU8::new(10), node: None, _claim: claim }
+        Self { second, next: AtomicU8::new(10), node: None, dual_stack: false, _claim: claim }
     }
 
     /// The network of a cluster with a node, whose Pods can't reach loopback
@@ -42,6 +43,16 @@ impl Network {
         Self { node: Some(address), ..Self::claim() }
     }
 
+    /// The network of a cluster whose Services can have addresses of both families.
+    /// Nobody listens at those of IPv6.
+    ///
+    /// # Panics
+    /// As [`Network::claim`].
+    #[must_use]
+    pub fn of_both_families() -> Self {
+        Self { dual_stack: true, ..Self::claim() }
+    }
+
     /// The node's address.
     #[must_use]
     pub fn node(&self) -> Option<Ipv4Addr> {
@@ -53,6 +64,7 @@ impl Network {
     pub fn services(&self) -> String {
         match self.node {
             Some(_) => "10.96.0.0/16".to_owned(),
+            None if self.dual_stack => format!("127.{0}.0.0/17,fd00:{0}::/112", self.second),
             None => format!("127.{}.0.0/17", self.second),
         }
     }

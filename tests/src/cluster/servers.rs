@@ -120,6 +120,8 @@ pub(super) fn api_server(network: &Network, folder: &Path) -> Process {
         .arg(file("tls-private-key-file", KEY))
         .arg(file("token-auth-file", TOKENS))
         .arg("--authorization-mode=RBAC")
+        // As kubeadm has it; charts take it for granted.
+        .arg("--allow-privileged=true")
         .arg("--service-account-issuer=https://kubernetes.default.svc")
         .arg(file("service-account-key-file", ACCOUNTS_PUBLIC_KEY))
         .arg(file("service-account-signing-key-file", ACCOUNTS_KEY))

@@ -24,7 +24,7 @@ const PODS: &str = "10.244.0.0/24";
 ///
 /// # Panics
 /// When it hasn't been built.
-pub(super) fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let program = root().join("target/node").join(name);
     assert!(program.exists(), "no {}: `make node` builds it", program.display());
     program

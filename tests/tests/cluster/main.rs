@@ -6,6 +6,7 @@ mod api_server;
 mod certificates;
 mod chart;
 mod context;
+mod dns;
 mod faults;
 mod harness;
 mod live;
@@ -19,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use headlint_tests::cluster::Cluster;
+use headlint_tests::cluster::{Cluster, Network};
 use libtest_mimic::{Arguments, Trial, run};
 
 /// Started for the first test that runs.
@@ -34,6 +35,8 @@ enum Test {
     Alone(fn(&mut Cluster)),
     /// One of its own: for what takes long, and would be in the way of others.
     Apart(fn(&Cluster)),
+    /// The same, with addresses of both families.
+    ApartDualStack(fn(&Cluster)),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         certificates::TESTS,
         chart::TESTS,
         context::TESTS,
+        dns::TESTS,
         faults::TESTS,
         harness::TESTS,
         live::TESTS,
@@ -78,14 +82,15 @@ fn trial(name: &str, test: Test, shared: &Shared) -> Trial {
             Test::Alone(test) => {
                 test(&mut cluster().write().unwrap_or_else(PoisonError::into_inner));
             }
-            Test::Apart(test) => apart(test),
+            Test::Apart(test) => apart(Network::claim(), test),
+            Test::ApartDualStack(test) => apart(Network::of_both_families(), test),
         }
         Ok(())
     })
 }
 
-fn apart(test: fn(&Cluster)) {
-    let mut cluster = Cluster::start();
+fn apart(network: Network, test: fn(&Cluster)) {
+    let mut cluster = Cluster::start_in(network);
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(&cluster))) {
         eprintln!("the servers' logs are in {}", cluster.keep_folder().display());
         resume_unwind(panic);
