@@ -5,11 +5,12 @@ mod align;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use headlint_policies::finding::{Location, Report};
+use headlint_policies::finding::{InputError, Location, Report};
 use headlint_policies::manifest::{Source, Span};
 
 use self::align::{Aligned, Document, documents};
@@ -99,8 +100,8 @@ fn printed(tool: &mut Command, name: String) -> Result<Arc<Source>, Error> {
     Source::new(name.clone(), text).map(Arc::new).map_err(|error| wrong(error.message))
 }
 
-/// Makes what is found in the output of helm point at the templates. Returns
-/// those that are there.
+/// Makes what is found in the output of helm, or could not be read in it, point at
+/// the templates. Returns those that are there.
 pub(crate) fn point_at_templates(report: &mut Report, rendered: &[Rendered]) -> Vec<Arc<Source>> {
     let charts = rendered.iter().filter_map(|it| Some((&*it.source, it.chart.as_ref()?)));
     let mut charts: HashMap<&str, Templates<'_>> = charts
@@ -112,9 +113,18 @@ pub(crate) fn point_at_templates(report: &mut Report, rendered: &[Rendered]) -> 
     });
     for place in places.flatten() {
         if let Some(templates) = charts.get_mut(place.file.as_str())
-            && let Some(found) = templates.locate(place)
+            && let Some(found) = templates.locate(place.bytes.clone())
         {
             *place = found;
+        }
+    }
+    for error in &mut report.errors {
+        if let Some(templates) = charts.get_mut(error.file.as_str())
+            && let Some(found) = templates.locate_error(error)
+        {
+            error.file = found.file;
+            error.line = Some(found.line);
+            error.column = Some(found.column);
         }
     }
     charts.into_values().flat_map(|chart| chart.read.into_values().flatten()).collect()
@@ -137,8 +147,8 @@ impl<'r> Templates<'r> {
     /// Where in its template stands what was rendered there: what says the same,
     /// or the key of the same name, or the line above that is known. Of a template
     /// that isn't there only its name is known.
-    fn locate(&mut self, at: &Location) -> Option<Location> {
-        let behind = self.documents.partition_point(|it| it.range.start <= at.bytes.start);
+    fn locate(&mut self, at: Range<usize>) -> Option<Location> {
+        let behind = self.documents.partition_point(|it| it.range.start <= at.start);
         let (document, before) = self.documents[..behind].split_last()?;
         let (path, name) = self.chart.template(document.origin);
         let template = self.read.entry(document.origin).or_insert_with(|| {
@@ -155,8 +165,19 @@ impl<'r> Templates<'r> {
         let text = |document: &Document<'_>| &self.rendered.text[document.range.clone()];
         let earlier: Vec<_> = earlier.map(text).collect();
         let aligned = Aligned::new(text(document), &earlier, &template.text);
-        let start = at.bytes.start - document.range.start;
-        let range = aligned.locate(start..start + at.bytes.len());
+        let start = at.start - document.range.start;
+        let range = aligned.locate(start..start + at.len());
         Some(template.location(Span::new(range.start, range.end)))
+    }
+
+    /// The same for what could not be read.
+    fn locate_error(&mut self, error: &InputError) -> Option<Location> {
+        let above = error.line? as usize - 1;
+        let mut lines = self.rendered.text.split_inclusive('\n');
+        let start: usize = lines.by_ref().take(above).map(str::len).sum();
+        let column = error.column.map_or(0, |column| column as usize - 1);
+        let line = lines.next().unwrap_or_default();
+        let at = start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        self.locate(at..at)
     }
 }

@@ -1,6 +1,7 @@
 //! `headlint dns`
 
 use std::path::Path;
+use std::sync::Arc;
 
 use headlint_policies::dns::{Bundle, Options, Outcome, Query};
 use headlint_policies::finding::{Report, SCHEMA, Summary};
@@ -21,12 +22,12 @@ pub(crate) fn run(args: DnsArgs, terminal: &mut Terminal) -> Result<Exit, Error>
     let (sources, errors) =
         input::read_all(&input::collect(&args.render.meant(args.paths), &excluded));
     let rendered = render::render(&args.render, &args.namespace, &Path::to_owned, "")?;
-    let sources = sources.into_iter().chain(rendered.into_iter().map(|it| it.source));
+    let sources = sources.into_iter().chain(rendered.iter().map(|it| Arc::clone(&it.source)));
     let inputs = sources.map(Ok).chain(errors.into_iter().map(Err)).collect();
     let options = Options { complete: args.complete, default_namespace: args.namespace, cluster };
     let bundle = Bundle::read(inputs, options);
 
-    let report = Report {
+    let mut report = Report {
         schema: SCHEMA,
         findings: Vec::new(),
         errors: bundle.errors.clone(),
@@ -34,6 +35,7 @@ pub(crate) fn run(args: DnsArgs, terminal: &mut Terminal) -> Result<Exit, Error>
         skipped: Vec::new(),
         summary: Summary::default(),
     };
+    render::point_at_templates(&mut report, &rendered);
     let look = text::Look {
         quiet: true,
         color: terminal.stderr.color,

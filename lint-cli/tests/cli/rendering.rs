@@ -237,6 +237,18 @@ fn each_template_is_a_suite_of_tests() {
     assert_eq!(suites, ["chart/templates/other.yaml", "chart/templates/service.yaml"]);
 }
 
+#[test]
+fn what_cannot_be_read_is_told_of_the_template() {
+    let folder = chart();
+    let broken = RENDERED.replace("      port: 80\n", "     port: 80\n");
+    assert_ne!(broken, RENDERED);
+    stand_in(folder.path(), "helm", &broken, 0);
+    let path = format!("{}:/bin:/usr/bin", folder.path().display());
+    let (said, _, code) = headlint(folder.path(), &path, &["--helm", "chart"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--> chart/templates/service.yaml:11:7\n"), "{said}");
+}
+
 /// A program that prints a file of the folder that it is called with, and the
 /// file of values behind it.
 fn printer(folder: &Path, name: &str) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::pods::WORKLOADS;
 use crate::finding::{InputError, ObjectRef, Skipped};
 use crate::inventory::{Answer, Inventory, Knowledge, Snapshot, UnknownReason};
 use crate::k8s::{self, Kind};
@@ -66,18 +67,6 @@ struct Read {
     written: Vec<Written>,
     resolver: Resolver,
 }
-
-/// The kinds that make Pods, as [`Inventory::objects_of`] takes them.
-const WORKLOADS: [&str; 8] = [
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Job",
-    "Pod",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
-];
 
 impl Bundle {
     /// Reads manifests. What can't be read is told in [`Bundle::errors`], and
@@ -157,7 +146,7 @@ impl Bundle {
 
     /// All Services, by namespace and name. One without a name isn't among them.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
-        self.objects(&["Service"]).filter_map(|object| match object {
+        self.objects(["Service"]).filter_map(|object| match object {
             Object::Service(service) => Some(service),
             _ => None,
         })
@@ -166,7 +155,7 @@ impl Bundle {
     /// All that makes Pods, by namespace, kind and name. What only
     /// `generateName` names isn't among them.
     pub fn workloads(&self) -> impl Iterator<Item = &Workload> {
-        self.objects(&WORKLOADS).filter_map(|object| match object {
+        self.objects(WORKLOADS.map(|(kind, _)| kind)).filter_map(|object| match object {
             Object::Workload(workload) => Some(workload),
             _ => None,
         })
@@ -174,17 +163,15 @@ impl Bundle {
 
     /// All Endpoints and EndpointSlices.
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Endpoints> {
-        self.objects(&["Endpoints", "EndpointSlice"]).filter_map(|object| match object {
+        self.objects(["Endpoints", "EndpointSlice"]).filter_map(|object| match object {
             Object::Endpoints(endpoints) => Some(endpoints),
             _ => None,
         })
     }
 
-    fn objects(&self, kinds: &'static [&'static str]) -> impl Iterator<Item = &Object> {
-        let places = self
-            .namespaces
-            .iter()
-            .flat_map(move |namespace| kinds.iter().map(move |kind| (kind, namespace)));
+    fn objects<const N: usize>(&self, kinds: [&'static str; N]) -> impl Iterator<Item = &Object> {
+        let places =
+            self.namespaces.iter().flat_map(move |namespace| kinds.map(|kind| (kind, namespace)));
         places
             .flat_map(|(kind, namespace)| {
                 self.snapshot.objects_of(kind, namespace).found().unwrap_or_default()

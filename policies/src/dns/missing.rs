@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::{Answer, RecordType};
 use super::bundle::Bundle;
 use super::pods::crew;
 use super::refusal;
-use super::zone::{Answer, RecordType};
 use crate::finding::ObjectRef;
 use crate::inventory::Inventory;
 use crate::model::{Service, Workload};

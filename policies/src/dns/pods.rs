@@ -3,6 +3,18 @@
 use crate::k8s;
 use crate::model::{Label, Workload};
 
+/// Kinds that make Pods, with the names that kubectl takes for them.
+pub(super) const WORKLOADS: [(&str, &[&str]); 8] = [
+    ("CronJob", &["cronjob", "cronjobs", "cj"]),
+    ("DaemonSet", &["daemonset", "daemonsets", "ds"]),
+    ("Deployment", &["deployment", "deployments", "deploy"]),
+    ("Job", &["job", "jobs"]),
+    ("Pod", &["pod", "pods", "po"]),
+    ("ReplicaSet", &["replicaset", "replicasets", "rs"]),
+    ("ReplicationController", &["replicationcontroller", "replicationcontrollers", "rc"]),
+    ("StatefulSet", &["statefulset", "statefulsets", "sts"]),
+];
+
 /// More Pods of one workload than anybody has; beyond it they are only counted
 /// as "more".
 const MOST_PODS: i64 = 5_000;

@@ -1,10 +1,11 @@
 //! Every name that these manifests bring into being.
 
+use super::answer::{Answer, Data, RecordType, UNKNOWN_ADDRESS, Who};
 use super::bundle::Bundle;
 use super::endpoints::{Backing, Behind, Readiness, name_of};
 use super::missing::Missing;
+use super::name::host;
 use super::refusal;
-use super::zone::{Answer, Data, RecordType, UNKNOWN_ADDRESS, Who, host};
 use crate::finding::ObjectRef;
 use crate::model::Service;
 

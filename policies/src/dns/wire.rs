@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::zone::{Additional, Data, Record, UNKNOWN_ADDRESS};
+use super::answer::{Additional, Data, Record, UNKNOWN_ADDRESS};
 
 /// Bytes of a whole answer, without the 11 of EDNS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
