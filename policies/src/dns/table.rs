@@ -7,7 +7,7 @@ use super::missing::Missing;
 use super::name::host;
 use super::refusal;
 use crate::finding::ObjectRef;
-use crate::model::Service;
+use crate::model::{Service, Workload};
 
 /// What DNS will answer.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -100,14 +100,19 @@ impl Bundle {
             for record_type in types {
                 let answers = if name.starts_with(UNKNOWN_ADDRESS) {
                     let is_v6 = *record_type == RecordType::Aaaa;
-                    let makers = self.makers(service);
-                    let of = |maker| self.ask_of_pod(service, (maker, None), is_v6, *record_type);
-                    makers.into_iter().map(of).collect()
+                    let of = |maker: &Workload| {
+                        let object = &maker.meta.object_ref;
+                        let answer = self.ask_of_pod(service, (object, None), is_v6, *record_type);
+                        // Any of them, though it be named.
+                        (answer, Some(format!("a Pod of {}", name_of(maker))))
+                    };
+                    self.makers(service).into_iter().map(of).collect()
                 } else {
-                    vec![self.ask(&name, *record_type)]
+                    vec![(self.ask(&name, *record_type), None)]
                 };
-                for answer in answers.into_iter().filter(|it| !it.records.is_empty()) {
-                    let row = self.row(&name, service, *record_type, answer);
+                for (answer, who) in answers.into_iter().filter(|it| !it.0.records.is_empty()) {
+                    let mut row = self.row(&name, service, *record_type, answer);
+                    row.answers = who.map_or(row.answers, |who| vec![who]);
                     // An alias is one, whatever is asked for.
                     let is_known = |it: &Row| it.record_type == "CNAME" && it.name == row.name;
                     if !rows.last().is_some_and(is_known) {
@@ -119,14 +124,14 @@ impl Bundle {
     }
 
     /// Whose Pods have no other name below a Service than their IPs.
-    fn makers<'b>(&'b self, service: &'b Service) -> Vec<&'b ObjectRef> {
-        let mut makers = Vec::new();
+    fn makers<'b>(&'b self, service: &'b Service) -> Vec<&'b Workload> {
+        let mut makers: Vec<&Workload> = Vec::new();
         for endpoint in Backing::of(self, service).endpoints {
             if let Behind::Pod(pod) = endpoint.who
                 && endpoint.hostname.is_none()
-                && !makers.contains(&&pod.workload.meta.object_ref)
+                && !makers.iter().any(|it| it.meta.object_ref == pod.workload.meta.object_ref)
             {
-                makers.push(&pod.workload.meta.object_ref);
+                makers.push(pod.workload);
             }
         }
         makers

@@ -52,6 +52,14 @@ fn a_set_has_names_for_its_service_its_ports_and_its_pods() {
 }
 
 #[test]
+fn a_name_by_address_is_of_any_pod() {
+    let yaml = service("db", HEADLESS) + &set("db", "other", 2);
+    let table = bundle(&yaml, true).table();
+    let row = table.names.iter().find(|row| row.name.starts_with(UNKNOWN_ADDRESS)).unwrap();
+    assert_eq!(row.answers, ["a Pod of StatefulSet `db`"]);
+}
+
+#[test]
 fn readiness_is_what_the_answer_depends_on() {
     let ready = |yaml: &str| bundle(yaml, true).table().names[0].ready;
     let probed = db(1).replace("image: c", "image: c, readinessProbe: {tcpSocket: {port: 1}}");
