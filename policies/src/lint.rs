@@ -174,11 +174,18 @@ impl<'i> Case<'i> {
         let is_changed = self.before.is_some();
         let version = |item: &Item| {
             let (document, projected) = (item.document.clone(), Arc::clone(&item.projected));
+            let text = item.document.clone();
             let json = move || {
                 let json = document.tree().to_json();
                 if is_changed { base::applied(json, &projected.object) } else { json }
             };
-            Version::new(Arc::clone(&item.projected), Box::new(json))
+            let version = Version::new(Arc::clone(&item.projected), Box::new(json));
+            // What was applied last stands in no file.
+            if is_changed {
+                version
+            } else {
+                version.read_from(Box::new(move |part| text.says(part)))
+            }
         };
         let new = version(self.item);
         match self.before.map(version) {

@@ -32,6 +32,8 @@ mod yaml;
 
 use std::sync::Arc;
 
+use memchr::memmem;
+
 pub use self::edit::Splice;
 pub use self::locate::locate;
 pub use self::node::{Entry, Node, Span, Style, Value};
@@ -71,6 +73,12 @@ impl Document {
     /// Line of its first key, counting from 1.
     pub fn line(&self) -> u32 {
         self.source.position(self.span.start).line
+    }
+
+    /// Whether a text stands in the object as it is written, or, where it can't be
+    /// read without what is around it, in that.
+    pub fn says(&self, text: &str) -> bool {
+        memmem::find(self.origin.text(&self.source).as_bytes(), text.as_bytes()).is_some()
     }
 
     /// Reads the object again: trees are not kept in memory.

@@ -124,10 +124,14 @@ pub enum SettingsError {
 /// Makes the JSON form of an object when a policy asks for it.
 type Json = Box<dyn Fn() -> Value + Send + Sync>;
 
+/// Looks for a text in what an object was read from.
+type Written = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// A version of an object: its projection, and its JSON on demand.
 pub struct Version {
     projected: Arc<Projected>,
     json: Option<Json>,
+    written: Option<Written>,
     read: OnceLock<(Value, Extent)>,
 }
 
@@ -135,12 +139,18 @@ impl Version {
     /// `json` is called at most once, and only if a policy asks for what the
     /// typed records don't carry.
     pub fn new(projected: Arc<Projected>, json: Json) -> Self {
-        Self { projected, json: Some(json), read: OnceLock::new() }
+        Self { projected, json: Some(json), written: None, read: OnceLock::new() }
+    }
+
+    /// The same, of a text that need not become JSON to look for something in it.
+    #[must_use]
+    pub fn read_from(self, written: Written) -> Self {
+        Self { written: Some(written), ..self }
     }
 
     /// Of an object of which nothing but the projection is kept.
     pub fn without_json(projected: Arc<Projected>) -> Self {
-        Self { projected, json: None, read: OnceLock::new() }
+        Self { projected, json: None, written: None, read: OnceLock::new() }
     }
 }
 
@@ -193,6 +203,15 @@ impl Subject {
             let extent = Extent::of(&value);
             (value, extent)
         }))
+    }
+
+    /// Whether a text stands in what a version was read from.
+    pub(crate) fn is_written(&self, old: bool, text: &str) -> bool {
+        let version = if old { self.old.as_ref() } else { Some(&self.new) };
+        match version.and_then(|version| version.written.as_ref()) {
+            Some(written) => written(text),
+            None => self.json(old).is_some_and(|(json, _)| json.to_string().contains(text)),
+        }
     }
 
     /// What happens to it.

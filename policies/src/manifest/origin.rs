@@ -116,6 +116,12 @@ pub(super) fn is_alone(text: &str, span: Span) -> bool {
 }
 
 impl Origin {
+    /// All that the object is read from.
+    pub(super) fn text<'s>(&self, source: &'s Source) -> &'s str {
+        let alone = self.item.as_ref().filter(|item| item.alone).map(|item| item.span);
+        &source.text[alone.unwrap_or(self.chunk).range()]
+    }
+
     /// Reads the object again.
     pub(super) fn tree(&self, source: &Source) -> Node {
         let Some(item) = &self.item else { return self.root(source) };

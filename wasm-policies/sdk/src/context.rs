@@ -1,5 +1,7 @@
 //! What else exists.
 
+use std::cell::{OnceCell, RefCell};
+
 use crate::bindings::host;
 pub use crate::bindings::host::{QueryError, QueryMatch, UnknownReason, Version};
 use crate::types::{
@@ -70,6 +72,9 @@ pub trait Context {
     fn cluster(&self) -> ClusterProfile;
     /// The object under review as JSON.
     fn raw(&self, version: Version) -> Option<String>;
+    /// Whether a text stands in what the object under review was read from: a
+    /// cheap question before [`Context::raw`] or [`Context::query`].
+    fn written(&self, version: Version, text: &str) -> bool;
     /// A JSONPath query over the object under review.
     ///
     /// # Errors
@@ -80,8 +85,53 @@ pub trait Context {
 
 /// The context that the host provides. Only where the policy runs as a
 /// component: natively every call aborts the process.
+///
+/// Several rules ask the same. The snapshot doesn't change, so that what was
+/// answered is kept: to copy it costs less than to cross the boundary again.
+#[derive(Debug, Default)]
+pub(crate) struct Host {
+    services: Kept<(String, String), Answer<Service>>,
+    matching: Kept<(String, Vec<Label>), Answer<Vec<Workload>>>,
+    naming: Kept<(String, String), Answer<Vec<Workload>>>,
+    referring: Kept<(String, String), Answer<Vec<Reference>>>,
+    references: OnceCell<Vec<Reference>>,
+}
+
+/// Answers to one kind of question. An evaluation has few of them.
 #[derive(Debug)]
-pub(crate) struct Host;
+struct Kept<K, V>(RefCell<Vec<(K, V)>>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<K, V: Clone> Kept<K, V> {
+    fn answer(
+        &self,
+        is: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+        ask: impl FnOnce() -> V,
+    ) -> V {
+        let known = self.0.borrow().iter().find(|(key, _)| is(key)).map(|(_, known)| known.clone());
+        known.unwrap_or_else(|| {
+            let answer = ask();
+            self.0.borrow_mut().push((key(), answer.clone()));
+            answer
+        })
+    }
+}
+
+impl<V: Clone> Kept<(String, String), V> {
+    fn by_name(&self, namespace: &str, name: &str, ask: impl FnOnce() -> V) -> V {
+        self.answer(
+            |(known, other)| known == namespace && other == name,
+            || (namespace.to_owned(), name.to_owned()),
+            ask,
+        )
+    }
+}
 
 /// A version of the object under review.
 pub(crate) fn reviewed(version: Version) -> Option<Object> {
@@ -101,7 +151,8 @@ macro_rules! answer {
 
 impl Context for Host {
     fn service(&self, namespace: &str, name: &str) -> Answer<Service> {
-        answer!(host::service_by_name(namespace, name), ServiceAnswer)
+        let ask = || answer!(host::service_by_name(namespace, name), ServiceAnswer);
+        self.services.by_name(namespace, name, ask)
     }
 
     fn services_named(&self, name: &str) -> Answer<Vec<Service>> {
@@ -113,11 +164,16 @@ impl Context for Host {
     }
 
     fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<Workload>> {
-        answer!(host::workloads_matching(namespace, selector), WorkloadsAnswer)
+        self.matching.answer(
+            |(known, labels)| known == namespace && labels == selector,
+            || (namespace.to_owned(), selector.to_vec()),
+            || answer!(host::workloads_matching(namespace, selector), WorkloadsAnswer),
+        )
     }
 
     fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<Workload>> {
-        answer!(host::workloads_naming(namespace, service), WorkloadsAnswer)
+        let ask = || answer!(host::workloads_naming(namespace, service), WorkloadsAnswer);
+        self.naming.by_name(namespace, service, ask)
     }
 
     fn workloads_selected(
@@ -137,11 +193,12 @@ impl Context for Host {
     }
 
     fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<Reference>> {
-        answer!(host::references_to(namespace, service), ReferencesAnswer)
+        let ask = || answer!(host::references_to(namespace, service), ReferencesAnswer);
+        self.referring.by_name(namespace, service, ask)
     }
 
     fn references(&self) -> Vec<Reference> {
-        host::own_references()
+        self.references.get_or_init(host::own_references).clone()
     }
 
     fn objects(&self, kind: &str, namespace: &str) -> Answer<Vec<Object>> {
@@ -154,6 +211,10 @@ impl Context for Host {
 
     fn raw(&self, version: Version) -> Option<String> {
         host::raw(version)
+    }
+
+    fn written(&self, version: Version, text: &str) -> bool {
+        host::written(version, text)
     }
 
     fn query(&self, version: Version, path: &str) -> Result<Vec<QueryMatch>, QueryError> {

@@ -172,6 +172,10 @@ impl Context for Snapshot {
         None
     }
 
+    fn written(&self, _version: Version, _text: &str) -> bool {
+        false
+    }
+
     fn query(&self, _version: Version, _path: &str) -> Result<Vec<QueryMatch>, QueryError> {
         Err(QueryError::NoObject)
     }

@@ -314,9 +314,10 @@ pub fn evaluate(rules: &[&Rule], review: wire::Review) -> Vec<wire::Finding> {
         Operation::Delete => (None, Operations::DELETE),
     };
     let review = Review { settings, object, old, operation, origin };
+    let host = Host::default();
     for rule in rules {
         if rule.operations.contains(now) && rule.kinds.contains(&review.kind()) {
-            (rule.check)(&review, &Host, &mut findings);
+            (rule.check)(&review, &host, &mut findings);
         }
     }
     findings.list

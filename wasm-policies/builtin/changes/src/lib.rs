@@ -1,6 +1,7 @@
 //! What a change of a Service or StatefulSet leaves behind, what it merely seems
 //! to change, and what can't be changed.
 
+pub mod cluster_ip_immutable;
 pub mod cluster_ip_none_dropped_no_op;
 pub mod governing_service_deleted;
 pub mod selector_added_keeps_dual_stack;
@@ -15,6 +16,7 @@ headlint_policy_sdk::policy! {
         governing_service_deleted::RULE,
         statefulset_service_name_changed::RULE,
         selector_added_keeps_dual_stack::RULE,
+        cluster_ip_immutable::RULE,
     ],
 }
 

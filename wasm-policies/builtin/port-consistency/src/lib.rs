@@ -3,6 +3,7 @@
 
 pub mod client_dials_headless_service_port;
 pub mod headless_port_target_mismatch;
+pub mod headless_without_ports;
 pub mod named_target_port_diverges;
 pub mod named_target_port_protocol;
 pub mod named_target_port_unresolved;
@@ -10,6 +11,7 @@ mod places;
 pub mod port_list_invalid;
 pub mod quoted_numeric_target_port;
 pub mod target_port_undeclared;
+pub mod unnamed_port_no_srv;
 #[cfg(test)]
 mod world;
 
@@ -24,5 +26,7 @@ headlint_policy_sdk::policy! {
         target_port_undeclared::RULE,
         quoted_numeric_target_port::RULE,
         port_list_invalid::RULE,
+        unnamed_port_no_srv::RULE,
+        headless_without_ports::RULE,
     ],
 }

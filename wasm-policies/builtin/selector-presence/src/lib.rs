@@ -7,6 +7,7 @@ mod evidence;
 pub mod headless_type_conflict;
 pub mod headless_used_as_load_balancer;
 pub mod intended_headless_has_vip;
+pub mod large_headless_response;
 pub mod selector_matches_nothing;
 pub mod selector_wider_than_governed;
 pub mod selectorless_without_endpoints;
@@ -25,6 +26,7 @@ headlint_policy_sdk::policy! {
         selector_wider_than_governed::RULE,
         selectorless_without_endpoints::RULE,
         headless_used_as_load_balancer::RULE,
+        large_headless_response::RULE,
     ],
 }
 

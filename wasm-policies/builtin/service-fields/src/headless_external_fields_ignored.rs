@@ -49,7 +49,9 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         }
     }
     let asks = |key: &str| LOAD_BALANCERS.iter().any(|prefix| key.starts_with(prefix));
-    if let Some((key, _)) = annotations(context).into_iter().find(|(key, _)| asks(key)) {
+    if let Some((key, _)) =
+        annotations(context, &LOAD_BALANCERS).into_iter().find(|(key, _)| asks(key))
+    {
         let path = format!("$.metadata.annotations['{key}']");
         findings.add(finding(name, &format!("the annotation `{key}`"), path));
     }

@@ -44,7 +44,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         let text = json.trim_matches('"');
         found.push((format!("`trafficDistribution: {text}`"), path.to_owned()));
     }
-    for (key, setting) in annotations(context) {
+    for (key, setting) in annotations(context, &TOPOLOGY) {
         if TOPOLOGY.contains(&key.as_str()) && !setting.eq_ignore_ascii_case("disabled") {
             let path = format!("$.metadata.annotations['{key}']");
             found.push((format!("the annotation `{key}: {setting}`"), path));
