@@ -14,7 +14,11 @@ pub(crate) const TESTS: &[(&str, Test)] =
     &[("both_doors_say_the_same_of_every_case", Sharing(both_doors_say_the_same))];
 
 /// Cases that the API server makes something else of, and why.
-const DIFFERENT: [(&str, &str); 8] = [
+const DIFFERENT: [(&str, &str); 9] = [
+    (
+        "changes/cases/cluster-ip-immutable/fires-no-longer",
+        "it is asked without the cluster IP, which is of another cluster's range",
+    ),
     (
         "manual-endpoints/cases/endpoints-address-invalid/fires-virtual-ip",
         "it gives the Service another cluster IP",
