@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub references: Vec<Reference>,
     /// References of the object under review.
     pub own_references: Vec<Reference>,
+    /// As in the cluster's profile.
+    pub aggregator_routing: bool,
 }
 
 impl Snapshot {
@@ -164,7 +166,7 @@ impl Context for Snapshot {
             zone: "cluster.local".to_owned(),
             minor: 36,
             dual_stack: None,
-            aggregator_routing: false,
+            aggregator_routing: self.aggregator_routing,
         }
     }
 

@@ -1,6 +1,7 @@
 //! How clients come to the addresses behind a Service: which DNS they ask, for
 //! which name, and how long they believe the answer.
 
+pub mod control_plane_targets_headless;
 pub mod dns_name_missing_namespace;
 pub mod dns_policy_default;
 pub mod headless_service_env_vars;
@@ -19,6 +20,7 @@ headlint_policy_sdk::policy! {
         srv_name_not_published::RULE,
         headless_service_env_vars::RULE,
         jvm_dns_ttl_ineffective::RULE,
+        control_plane_targets_headless::RULE,
     ],
 }
 
