@@ -36,7 +36,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     };
     findings.add(
         Finding::new(&RULE, path.as_str())
-            .severity(severity(workload, Severity::Warning))
+            .severity(severity(workload, &references, Severity::Warning))
             .what(format!(
                 "the Pods of {} dial `{}`, but `dnsPolicy: Default` has them ask the node's DNS",
                 display_name(&workload.meta.ref_),

@@ -32,7 +32,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(first) = references.first() else { return };
     let path = format!("{}.spec.dnsPolicy", template.path);
     let finding = Finding::new(&RULE, path.as_str())
-        .severity(severity(workload, Severity::Error))
+        .severity(severity(workload, &references, Severity::Error))
         .what(format!(
             "the Pods of {} use the node's network and dial `{}`, but `dnsPolicy` is {}",
             display_name(&workload.meta.ref_),

@@ -21,10 +21,14 @@ pub(crate) fn by_containers(workload: &Workload, context: &dyn Context) -> Vec<R
     references
 }
 
-/// One step less for a workload that is run on demand.
-pub(crate) fn severity(workload: &Workload, severity: Severity) -> Severity {
-    match severity {
-        _ if !has(&workload.meta, Traits::TEST_HOOK) => severity,
+/// How bad it is that these names aren't found: a hint where it isn't sure that
+/// any of them is dialled, for a name alone may stand in a certificate; one step
+/// less for a workload that is run on demand.
+pub(crate) fn severity(workload: &Workload, names: &[Reference], usual: Severity) -> Severity {
+    let is_dialled = |name: &Reference| name.port.is_some() || name.via == ReferenceVia::Srv;
+    match usual {
+        _ if !names.iter().any(is_dialled) => Severity::Info,
+        _ if !has(&workload.meta, Traits::TEST_HOOK) => usual,
         Severity::Error => Severity::Warning,
         Severity::Warning | Severity::Info => Severity::Info,
     }
