@@ -145,6 +145,37 @@ fn a_misspelt_key_is_refused_wherever_it_is() {
     }
 }
 
+/// Helm 3 asks a cluster even then.
+#[test]
+fn the_notes_say_what_is_denied() {
+    let told = [
+        ("enforcement=warn", "denies nothing.", "config.enforcement=deny"),
+        (
+            "rules.statefulset-name-too-long=deny",
+            "nothing but what `config.rules` says.",
+            "config.enforcement=deny",
+        ),
+        ("enforcement=deny", "It denies what can't work", "config.enforcement=warn"),
+    ];
+    let chart = chart();
+    for (value, denied, next) in told {
+        let value = format!("config.{value}");
+        let output = HELMS[1].run([
+            "install",
+            "headlint",
+            chart.to_str().unwrap(),
+            "--dry-run=client",
+            "--set",
+            "image.repository=headlint",
+            "--set",
+            &value,
+        ]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, notes) = told.split_once("NOTES:").unwrap();
+        assert!(notes.contains(denied) && notes.contains(next), "{value}: {notes}");
+    }
+}
+
 #[test]
 fn names_are_never_too_long() {
     let values = ci_values().into_iter().find(|file| file.ends_with("default-values.yaml"));

@@ -178,7 +178,7 @@ fn lives(cluster: &mut Cluster, helm: Helm) {
         "config.enforcement=deny",
         "webhook.timeoutSeconds=7",
     ]);
-    assert!(release.notes().contains("Rules whose findings can't work deny"));
+    assert!(release.notes().contains("It denies what can't work"));
     assert_eq!(release.configuration()["webhooks"][0]["timeoutSeconds"], 7);
     until("denials", || judged.dry_run(&long_named()).denial().map(drop));
     load.flow("after the upgrade", 2);
