@@ -35,6 +35,11 @@ fn label(meter: &mut Meter, label: &model::Label) -> Result<types::Label> {
 }
 
 fn metadata(meter: &mut Meter, meta: &model::Metadata) -> Result<types::Metadata> {
+    let labels = meter.list(&meta.labels, label)?;
+    Ok(types::Metadata { labels, ..unlabelled(meter, meta)? })
+}
+
+fn unlabelled(meter: &mut Meter, meta: &model::Metadata) -> Result<types::Metadata> {
     let traits = [
         (meta.traits.hook, types::Traits::HOOK),
         (meta.traits.test_hook, types::Traits::TEST_HOOK),
@@ -45,7 +50,7 @@ fn metadata(meter: &mut Meter, meta: &model::Metadata) -> Result<types::Metadata
     ];
     Ok(types::Metadata {
         ref_: object_ref(meter, &meta.object_ref)?,
-        labels: meter.list(&meta.labels, label)?,
+        labels: Vec::new(),
         traits: traits
             .into_iter()
             .filter(|(set, _)| *set)
@@ -244,7 +249,7 @@ pub(super) fn reference(
     reference: &model::Reference,
 ) -> Result<types::Reference> {
     Ok(types::Reference {
-        holder: metadata(meter, &reference.holder)?,
+        holder: unlabelled(meter, &reference.holder)?,
         via: match reference.via {
             model::Via::Dial => types::ReferenceVia::Dial,
             model::Via::Srv => types::ReferenceVia::Srv,
