@@ -16,3 +16,4 @@ pub mod mutations;
 pub mod node;
 pub mod parity;
 pub mod random;
+pub mod truth;
