@@ -26,7 +26,7 @@ $(shell mkdir -p target; printf '%s\n' $(sort $(POLICY_SOURCES)) | cmp -s - $(LI
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 IMAGE := target/headlint-image.tar
 
-.PHONY: help setup build policies run test image control-plane node helm bench corpus dns fixes fuzz clean
+.PHONY: help setup build policies run test image control-plane node helm bench corpus dns mutations fixes fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,10 @@ corpus: build target/kubectl-reference ## Shows findings by rule in DIR=folder, 
 dns: build node ## Asks a real CoreDNS for all that headlint dns says of DIR=folder
 	$(call step,dns,cargo build --locked --release --workspace --example dns)
 	@target/release/examples/dns $(DIR)
+
+mutations: build ## Makes one defect at a time in the manifests in DIR=folder, and tells which are found
+	$(call step,mutations,cargo build --locked --release --workspace --example mutations)
+	@target/release/examples/mutations $(DIR)
 
 fixes: build ## Mends copies of the manifests in DIR=folder, and checks what --fix promises
 	$(call step,fixes,cargo build --locked --release --workspace --example fixes)

@@ -12,6 +12,7 @@ use headlint_policies::lint::{Lint, Options, lint};
 use headlint_policies::manifest::Source;
 
 use crate::changes;
+use crate::truth;
 
 /// The root of the tree.
 #[must_use]
@@ -59,24 +60,36 @@ pub struct Case {
 #[must_use]
 pub fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    // The rules about text belong to no policy.
-    for policy in policies().into_values().chain([root().join("policies")]) {
-        for folder in entries(&policy.join("cases")) {
-            let rule = name(&folder);
-            let yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml");
-            let (old, new): (Vec<_>, Vec<_>) =
-                entries(&folder).filter(yaml).partition(|path| name(path).ends_with(".old"));
-            for path in &old {
-                let beside = path.with_extension("").with_extension("yaml");
-                assert!(new.contains(&beside), "{} is beside no case", path.display());
-            }
-            cases.extend(new.into_iter().map(|path| case(&rule, path)));
+    for (rule, folder) in rule_folders() {
+        let yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml");
+        let is_case = |path: &PathBuf| yaml(path) && name(path) != truth::FILE;
+        let (old, new): (Vec<_>, Vec<_>) =
+            entries(&folder).filter(is_case).partition(|path| name(path).ends_with(".old"));
+        for path in &old {
+            let beside = path.with_extension("").with_extension("yaml");
+            assert!(new.contains(&beside), "{} is beside no case", path.display());
         }
+        cases.extend(new.into_iter().map(|path| case(&rule, path)));
     }
     cases
 }
 
+/// The folders of cases, each with the rule that it is about, ordered by path.
+#[must_use]
+pub fn rule_folders() -> Vec<(String, PathBuf)> {
+    // The rules about text belong to no policy.
+    let policies = policies().into_values().chain([root().join("policies")]);
+    let folders = policies.flat_map(|policy| entries(&policy.join("cases")));
+    folders.map(|folder| (name(&folder), folder)).collect()
+}
+
 impl Case {
+    /// The name of its file, without the extension.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name(&self.path)
+    }
+
     /// What all rules say of it.
     ///
     /// # Panics

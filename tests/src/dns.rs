@@ -15,5 +15,7 @@ mod proof;
 mod questions;
 mod server;
 
+pub use self::client::{Client, Reply};
 pub use self::parcel::{Origin, Parcel};
 pub use self::proof::{Proof, prove};
+pub use self::server::Server;

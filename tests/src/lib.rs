@@ -12,6 +12,8 @@ pub mod generate;
 pub mod guest;
 pub mod helm;
 pub mod kubectl;
+pub mod mutations;
 pub mod node;
 pub mod parity;
 pub mod random;
+pub mod truth;

@@ -241,12 +241,19 @@ fn pairs(case: &Case) -> Vec<Pair> {
     pairs
 }
 
-fn objects(text: &str) -> Vec<Value> {
+/// The objects of a text, as kubectl reads them.
+///
+/// # Panics
+/// When it isn't UTF-8.
+#[must_use]
+pub fn objects(text: &str) -> Vec<Value> {
     let source = Source::new("-", text.as_bytes().to_vec()).expect("it is UTF-8");
     load(Arc::new(source)).manifests.iter().map(|it| it.root.to_json()).collect()
 }
 
-fn namespace(object: &Value, case: &Case) -> String {
+/// The namespace of an object of a case.
+#[must_use]
+pub fn namespace(object: &Value, case: &Case) -> String {
     match object["metadata"]["namespace"].as_str() {
         None | Some("") => case.options.default_namespace.clone(),
         Some(namespace) => namespace.to_owned(),
@@ -433,7 +440,8 @@ impl Recorder {
 /// The object without what the API server says itself: when it was deleted, its
 /// namespace, and the address of a Service, which would be one of another
 /// network.
-fn sendable(object: &Value) -> Value {
+#[must_use]
+pub fn sendable(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("deletionTimestamp");

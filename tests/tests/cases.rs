@@ -9,6 +9,7 @@ use headlint_policies::finding::{Report, Severity};
 use headlint_policies::lint::Options;
 use headlint_tests::cases::{self, brief, documents, joined, lint_text, told};
 use headlint_tests::changes;
+use headlint_tests::truth::{self, Truth};
 
 #[test]
 fn every_case_gives_just_what_it_expects() {
@@ -53,6 +54,36 @@ fn every_rule_has_cases_that_fire_and_cases_that_are_quiet() {
     for case in &cases {
         assert!(rules.contains(&case.rule), "{} is no rule", case.rule);
     }
+}
+
+#[test]
+fn every_rule_has_an_id_of_its_own_and_says_where_it_can_be_seen() {
+    let rules = cases::engine().rules();
+    assert_eq!(cases::rule_ids().len(), rules.len(), "ids are unique");
+    let declared = truth::declared();
+    let mut wrong = String::new();
+    for (_, rule) in rules {
+        let id = &rule.id;
+        match declared.get(id) {
+            None => writeln!(wrong, "{id}: no {}.yaml beside its cases", truth::FILE).unwrap(),
+            Some(Truth::Unseen(reason)) if reason.unseen.trim().is_empty() => {
+                writeln!(wrong, "{id}: no reason").unwrap();
+            }
+            Some(Truth::Unseen(_)) => {}
+            Some(Truth::Seen(pair)) if pair.fires.shows.is_empty() => {
+                writeln!(wrong, "{id}: nothing is seen").unwrap();
+            }
+            Some(Truth::Seen(pair)) => {
+                for (scene, fires) in [(&pair.fires, true), (&pair.quiet, false)] {
+                    let case = truth::case(id, &scene.case);
+                    if case.is_none_or(|case| case.fires != fires) {
+                        writeln!(wrong, "{id}: {} is no such case", scene.case).unwrap();
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// A defect of an object is nobody's business any more once it goes away: only

@@ -184,8 +184,9 @@ fn read<'a>(
             }
         }
         (&[pod, service, namespace], false) => {
+            let is_numbered = || pod.rsplit_once('-').is_some_and(|(_, end)| is_number(end));
             let meant = is_pod(pod, service, namespace, form, known)
-                || (form >= Form::Whole && exists(namespace, service));
+                || (exists(namespace, service) && (form >= Form::Whole || is_numbered()));
             if meant { found(Some(pod), service, namespace) } else { None }
         }
         _ => None,
@@ -218,6 +219,10 @@ fn is_pod(pod: &str, service: &str, namespace: &str, form: Form, known: &dyn Kno
         && (form >= Form::Port
             || known.seen(namespace, service).is_some()
             || workloads.iter().any(governed))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether `name:number` can be a port of the Service: `redis:7` is an image,

@@ -236,6 +236,10 @@ impl Scanner<'_> {
         // ZooKeeper writes `zk-0.zk:2888:3888`.
         let is_other = port.is_some()
             && (self.follows_user(word.start) || !dotted && self.behind(end).starts_with(b":"));
+        let is_item = self.before(word.start) == Some(b':');
+        if is_item && (!dotted || port.is_none()) {
+            return;
+        }
         if is_other {
             return;
         }
@@ -254,11 +258,13 @@ impl Scanner<'_> {
         self.spots.push(Spot { range: word.start..end, host, port, scheme: prefix, srv, form });
     }
 
-    /// Whether `user@` stands in front, without a password.
+    /// Whether `user@` stands in front, without a password. A number is none: Kafka
+    /// writes `0@kafka-0.kafka:9093`.
     fn follows_user(&self, start: usize) -> bool {
         let Some(before) = self.bytes[..start].strip_suffix(b"@") else { return false };
         let user = before.iter().rev().take_while(|&&byte| is_name_byte(byte)).count();
-        user > 0 && before[..before.len() - user].last() != Some(&b':')
+        let (front, user) = before.split_at(before.len() - user);
+        !user.iter().all(u8::is_ascii_digit) && front.last() != Some(&b':')
     }
 
     /// Whether a host may start here, with the `dns+` or `dnssrv+` before it.
@@ -276,9 +282,19 @@ impl Scanner<'_> {
         let starts = match before {
             b'"' | b'\'' | b'=' | b',' | b';' | b'[' | b'@' | b'>' | b'|' => true,
             b'(' => self.before(start - 1) != Some(b'$'),
+            b':' => self.follows_index(start - 1),
             byte => byte.is_ascii_whitespace(),
         };
         Some((String::new(), starts))
+    }
+
+    /// Whether the colon follows the number of an item, as pgpool writes its list
+    /// of servers: `0:db-0.db:5432,1:db-1.db:5432`.
+    fn follows_index(&self, colon: usize) -> bool {
+        let before = &self.bytes[..colon];
+        let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let front = before[..before.len() - digits].last();
+        digits > 0 && front.is_none_or(|byte| b",\"'=".contains(byte))
     }
 
     /// The port behind a host, and where it ends; none where what follows the

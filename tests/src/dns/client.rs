@@ -11,19 +11,22 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) code: Code,
+pub struct Reply {
+    /// Whether there is such a name.
+    pub code: Code,
     /// Records of the answer section: `10.0.0.1`, `100 8000 db-0.db.…`, `CNAME …`.
-    pub(super) records: BTreeSet<String>,
+    pub records: BTreeSet<String>,
     /// Of all records of the answer section.
-    pub(super) ttls: BTreeSet<u32>,
+    pub ttls: BTreeSet<u32>,
     /// Bytes of the whole answer, by TCP.
-    pub(super) bytes: usize,
+    pub bytes: usize,
     /// Whether an answer by UDP to a client without EDNS was cut.
-    pub(super) cut: bool,
+    pub cut: bool,
 }
 
-pub(super) struct Client {
+/// It keeps its connection.
+#[derive(Debug)]
+pub struct Client {
     server: SocketAddr,
     socket: UdpSocket,
     stream: TcpStream,
@@ -41,7 +44,11 @@ impl Client {
     }
 
     /// Asks by UDP, and by TCP where there is more to see.
-    pub(super) fn ask(&mut self, name: &str, record_type: RecordType) -> Reply {
+    ///
+    /// # Panics
+    /// When the server doesn't answer.
+    #[must_use]
+    pub fn ask(&mut self, name: &str, record_type: RecordType) -> Reply {
         self.next = self.next.wrapping_add(1);
         let query = query(self.next, name, record_type);
         self.socket.send_to(&query, self.server).expect("it can be sent");

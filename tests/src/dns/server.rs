@@ -11,14 +11,19 @@ use crate::node::program;
 const PORT: u16 = 5353;
 
 /// CoreDNS, at an address of the cluster's network, until it is dropped.
-pub(super) struct Server {
+#[derive(Debug)]
+pub struct Server {
     process: Process,
     address: SocketAddr,
 }
 
 impl Server {
     /// Starts it, and waits until it has seen the API server.
-    pub(super) fn start(cluster: &Cluster, zone: &str, ttl: u32) -> Self {
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    #[must_use]
+    pub fn start(cluster: &Cluster, zone: &str, ttl: u32) -> Self {
         let address = SocketAddr::from((cluster.free_address(), PORT));
         let config = format!(
             ".:{PORT} {{\n bind {}\n errors\n kubernetes {zone} {{\n  kubeconfig {} test\n  \
@@ -39,7 +44,11 @@ impl Server {
     }
 
     /// A client of it.
-    pub(super) fn client(&mut self) -> Client {
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn client(&mut self) -> Client {
         self.process.assert_running();
         Client::new(self.address)
     }

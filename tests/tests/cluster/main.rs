@@ -11,6 +11,7 @@ mod faults;
 mod harness;
 mod live;
 mod parity;
+mod truth;
 mod webhook_actions;
 mod webhook_order;
 mod webhook_requests;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         harness::TESTS,
         live::TESTS,
         parity::TESTS,
+        truth::TESTS,
         webhook_actions::TESTS,
         webhook_order::TESTS,
         webhook_requests::TESTS,

@@ -58,6 +58,12 @@ fn urls_have_hosts_ports_and_defaults() {
         ("user:pw@tcp(mysql:3306)/app", &["mysql:3306 port"]),
         ("user:pw@mysql:3306/app", &["mysql:3306 port"]),
         ("@db:80", &["db:80 port"]),
+        (
+            "0:db-0.db:5432,1:db-1.db.prod.svc:5433",
+            &["db-0.db:5432 port", "db-1.db.prod.svc:5433 port"],
+        ),
+        ("0@db-0.db:9093,1@db-1.db:9093", &["db-0.db:9093 port", "db-1.db:9093 port"]),
+        ("8080:db:80 10.0.0.1:db.x:80 0:db.x a:b.c:1", &[]),
     ] {
         check("", text, expected);
     }

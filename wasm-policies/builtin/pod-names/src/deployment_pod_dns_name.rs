@@ -7,7 +7,7 @@ use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
 };
 
-use crate::dialled::{HOLDERS, dialled};
+use crate::dialled::{HOLDERS, names, weighed};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -24,11 +24,12 @@ pub const RULE: Rule = Rule {
 };
 
 /// What makes Pods without host names of their own.
-const NAMELESS: [&str; 4] = ["DaemonSet", "Deployment", "ReplicaSet", "ReplicationController"];
+pub(crate) const NAMELESS: [&str; 4] =
+    ["DaemonSet", "Deployment", "ReplicaSet", "ReplicationController"];
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
-    for dialled in dialled(review, context) {
+    for dialled in names(review, context).dialled {
         if !headless(&dialled.behind.service) || dialled.is_given(context) {
             continue;
         }
@@ -50,7 +51,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         findings.add(
             Finding::new(&RULE, dialled.reference.path.as_str())
                 .range(dialled.reference.range)
-                .severity(dialled.severity(Severity::Error))
+                .severity(weighed(&dialled.reference, Severity::Error))
                 .what(format!(
                     "`{}` is looked for behind Service `{service}`, but the Pods of {name} have no \
                     names in DNS",

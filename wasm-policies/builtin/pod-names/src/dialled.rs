@@ -8,7 +8,7 @@ use headlint_policy_sdk::service::{has, placeholder, selectorless, workloads};
 use headlint_policy_sdk::types::{
     Object, ObjectRef, Reference, ReferenceVia, Service, Traits, Workload,
 };
-use headlint_policy_sdk::{Context, Review, Severity};
+use headlint_policy_sdk::{Answer, Context, Review, Severity, UnknownReason};
 
 /// The kinds of objects that may use one.
 pub(crate) const HOLDERS: &[&str] = &[
@@ -31,6 +31,16 @@ pub(crate) struct Dialled {
     pub(crate) pod: String,
     /// Several names may be behind one Service.
     pub(crate) behind: Rc<Behind>,
+}
+
+/// The names of Pods that an object uses, the first of each place.
+#[derive(Default)]
+pub(crate) struct Names {
+    /// Behind Services that are there.
+    pub(crate) dialled: Vec<Dialled>,
+    /// Behind Services that the input doesn't have, with the label in front of the
+    /// Service's name.
+    pub(crate) nowhere: Vec<(Reference, String)>,
 }
 
 /// A Service with a selector, and the workloads behind it, each looked up once.
@@ -57,19 +67,27 @@ impl Behind {
     }
 }
 
-/// All of them in the object under review, the first of each place.
-pub(crate) fn dialled(review: &Review, context: &dyn Context) -> Vec<Dialled> {
+/// What a name of a Service leads to.
+enum Known {
+    Behind(Rc<Behind>),
+    Nowhere,
+    /// Names behind it are nobody's business here.
+    Other,
+}
+
+/// All of them in the object under review.
+pub(crate) fn names(review: &Review, context: &dyn Context) -> Names {
     let holder = match &review.object {
         Object::Workload(workload) => &workload.meta,
         Object::Other(meta) => meta,
-        _ => return Vec::new(),
+        _ => return Names::default(),
     };
     if has(holder, Traits::DELETING) {
-        return Vec::new();
+        return Names::default();
     }
     let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
-    let mut found = Vec::new();
-    let mut known: BTreeMap<(String, String), Option<Rc<Behind>>> = BTreeMap::new();
+    let mut names = Names::default();
+    let mut known: BTreeMap<(String, String), Known> = BTreeMap::new();
     for reference in context.references() {
         let Some(pod) = reference.pod.clone() else { continue };
         // The address of a Pod, with dashes, is a name as well.
@@ -79,19 +97,37 @@ pub(crate) fn dialled(review: &Review, context: &dyn Context) -> Vec<Dialled> {
             continue;
         }
         let key = (reference.namespace.clone(), reference.service.clone());
-        let behind = known.entry(key).or_insert_with_key(|(namespace, name)| {
-            let service = context.service(namespace, name).found().filter(|service| {
-                !selectorless(service)
-                    && service.service_type != "ExternalName"
-                    && !has(&service.meta, settled)
-            });
-            service.map(|service| Rc::new(Behind::new(service)))
+        let known = known.entry(key).or_insert_with_key(|(namespace, name)| {
+            match context.service(namespace, name) {
+                Answer::Found(service)
+                    if !selectorless(&service)
+                        && service.service_type != "ExternalName"
+                        && !has(&service.meta, settled) =>
+                {
+                    Known::Behind(Rc::new(Behind::new(service)))
+                }
+                Answer::Absent | Answer::Unknown(UnknownReason::Elsewhere) => Known::Nowhere,
+                _ => Known::Other,
+            }
         });
-        if let Some(behind) = behind.clone() {
-            found.push(Dialled { reference, pod, behind });
+        match known {
+            Known::Behind(behind) => {
+                names.dialled.push(Dialled { reference, pod, behind: Rc::clone(behind) });
+            }
+            Known::Nowhere => names.nowhere.push((reference, pod)),
+            Known::Other => {}
         }
     }
-    found
+    names
+}
+
+/// One step less where only a test on demand uses a name.
+pub(crate) fn weighed(reference: &Reference, severity: Severity) -> Severity {
+    match severity {
+        _ if !has(&reference.holder, Traits::TEST_HOOK) => severity,
+        Severity::Error => Severity::Warning,
+        Severity::Warning | Severity::Info => Severity::Info,
+    }
 }
 
 impl Dialled {
@@ -105,14 +141,5 @@ impl Dialled {
             template.hostname.as_ref().is_some_and(|name| *name == self.pod || placeholder(name))
                 || (workload.indexed && index.is_some_and(|rest| rest.starts_with('-')))
         })
-    }
-
-    /// One step less where only a test on demand uses it.
-    pub(crate) fn severity(&self, severity: Severity) -> Severity {
-        match severity {
-            _ if !has(&self.reference.holder, Traits::TEST_HOOK) => severity,
-            Severity::Error => Severity::Warning,
-            Severity::Warning | Severity::Info => Severity::Info,
-        }
     }
 }

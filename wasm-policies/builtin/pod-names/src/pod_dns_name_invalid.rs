@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headlint_policy_sdk::labels::ordinal;
-use headlint_policy_sdk::service::has;
-use headlint_policy_sdk::types::{Object, ObjectRef, Traits, Workload};
+use headlint_policy_sdk::service::{has, placeholder};
+use headlint_policy_sdk::types::{Object, ObjectRef, Reference, Traits, Workload};
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
-use crate::dialled::{Dialled, HOLDERS, dialled};
+use crate::deployment_pod_dns_name::NAMELESS;
+use crate::dialled::{Dialled, HOLDERS, Names, names, weighed};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -28,8 +29,10 @@ const NEAR: usize = 2;
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
+    // All sets of a namespace may be many.
     let mut sets: BTreeMap<String, Vec<Workload>> = BTreeMap::new();
-    for dialled in dialled(review, context) {
+    let Names { dialled, nowhere } = names(review, context);
+    for dialled in dialled {
         let Some((set, number)) = dialled.pod.rsplit_once('-') else { continue };
         let Some(number) = ordinal(number) else { continue };
         if dialled.is_given(context) {
@@ -40,11 +43,11 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         let finding = if let Some(set) = here.clone().find(is_meant) {
             beyond(&dialled, set, number)
         } else {
-            // All sets of a namespace may be many.
             let namespace = &dialled.behind.service.meta.ref_.namespace;
             let sets = sets.entry(namespace.clone()).or_insert_with(|| settled(namespace, context));
             match sets.iter().find(is_meant) {
-                Some(set) => misplaced(&dialled, set).or_else(|| beyond(&dialled, set, number)),
+                Some(set) => misplaced(&dialled.reference, &dialled.pod, set)
+                    .or_else(|| beyond(&dialled, set, number)),
                 None => misspelled(&dialled, set, number, here, context),
             }
         };
@@ -52,6 +55,24 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
             && places.insert(dialled.reference.path.clone())
         {
             findings.add(finding);
+        }
+    }
+    for (reference, pod) in nowhere {
+        let Reference { namespace, service, path, .. } = &reference;
+        let Some((set, number)) = pod.rsplit_once('-') else { continue };
+        if ordinal(number).is_none() || places.contains(path) {
+            continue;
+        }
+        let sets = sets.entry(namespace.clone()).or_insert_with(|| settled(namespace, context));
+        let set = sets.iter().find(|one| one.meta.ref_.name == set);
+        // Others may take such names from it.
+        let is_given = || !context.workloads_naming(namespace, service).seen().is_empty();
+        if let Some(finding) = set.and_then(|set| misplaced(&reference, &pod, set))
+            && !is_given()
+        {
+            places.insert(path.clone());
+            // Whoever makes the Service could give it such names by hand.
+            findings.add(finding.severity(weighed(&reference, Severity::Warning)));
         }
     }
 }
@@ -72,29 +93,28 @@ fn settled(namespace: &str, context: &dyn Context) -> Vec<Workload> {
     workloads.filter(is_settled_set).collect()
 }
 
-fn finding(dialled: &Dialled, severity: Severity) -> Finding {
-    Finding::new(&RULE, dialled.reference.path.as_str())
-        .range(dialled.reference.range)
-        .severity(dialled.severity(severity))
-        .why(format!("`{}` is NXDOMAIN", dialled.reference.host))
+fn finding(reference: &Reference, severity: Severity) -> Finding {
+    Finding::new(&RULE, reference.path.as_str())
+        .range(reference.range)
+        .severity(weighed(reference, severity))
+        .why(format!("`{}` is NXDOMAIN", reference.host))
 }
 
 /// The set takes the names of its Pods from another Service.
-fn misplaced(dialled: &Dialled, set: &Workload) -> Option<Finding> {
+fn misplaced(reference: &Reference, pod: &str, set: &Workload) -> Option<Finding> {
     let named = set.stateful_set.as_ref()?.service_name.as_deref()?;
-    let service = &dialled.behind.service.meta.ref_.name;
-    if named == service {
+    let service = &reference.service;
+    if named == service || placeholder(named) {
         return None;
     }
     let name = &set.meta.ref_.name;
     Some(
-        finding(dialled, Severity::Error)
+        finding(reference, Severity::Error)
             .what(format!(
-                "`{}` is looked for behind Service `{service}`, but StatefulSet `{name}` gives its \
-                Pods names behind `{named}`",
-                dialled.pod
+                "`{pod}` is looked for behind Service `{service}`, but StatefulSet `{name}` gives its \
+                Pods names behind `{named}`"
             ))
-            .help(format!("write `{}.{named}`", dialled.pod))
+            .help(format!("write `{pod}.{named}`"))
             .related(&set.meta.ref_, "$.spec.serviceName", "only this Service has their names"),
     )
 }
@@ -113,7 +133,7 @@ fn beyond(dialled: &Dialled, set: &Workload, number: i64) -> Option<Finding> {
         last => format!("`{name}-{first}` to `{name}-{last}`"),
     };
     Some(
-        finding(dialled, Severity::Warning)
+        finding(&dialled.reference, Severity::Warning)
             .what(format!("StatefulSet `{name}` has no Pod `{}`: it has {range}", dialled.pod))
             .help("name a Pod that there is, or change `replicas`")
             .related(&set.meta.ref_, "$.spec.replicas", format!("this makes {range}")),
@@ -130,14 +150,18 @@ fn misspelled<'w>(
 ) -> Option<Finding> {
     let ObjectRef { namespace, name: service, .. } = &dialled.behind.service.meta.ref_;
     let others = dialled.behind.selected(context)?;
-    // A Pod, or what an operator makes, could have the name.
-    if others.iter().any(|one| one.stateful_set.is_none()) {
+    // A Pod, or what an operator makes, could have the name; those of a template have
+    // the one that it says, or none.
+    if others
+        .iter()
+        .any(|one| one.stateful_set.is_none() && !NAMELESS.contains(&one.meta.ref_.kind.as_str()))
+    {
         return None;
     }
     let near = sets.find(|one| strsim::osa_distance(&one.meta.ref_.name, set) <= NEAR)?;
     let name = &near.meta.ref_.name;
     Some(
-        finding(dialled, Severity::Warning)
+        finding(&dialled.reference, Severity::Warning)
             .what(format!(
                 "`{}` is looked for behind Service `{service}`, but namespace `{namespace}` has no \
                 StatefulSet `{set}`",

@@ -24,6 +24,9 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// How many letters a name may differ in from the one that is meant.
+const NEAR: usize = 2;
+
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let template = &workload.template;
@@ -44,9 +47,28 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         }
         Answer::Absent => findings.add(missing(workload, subdomain, "doesn't exist in")),
         Answer::Unknown(UnknownReason::Unwatched) => {}
-        Answer::Unknown(_) => findings
-            .add(missing(workload, subdomain, "isn't in the input for").severity(Severity::Info)),
+        Answer::Unknown(_) => {
+            let finding = missing(workload, subdomain, "isn't in the input for");
+            findings.add(match misspelled(workload, subdomain, context) {
+                Some(meant) => {
+                    let name = &meant.meta.ref_.name;
+                    finding
+                        .help(format!("write `subdomain: {name}`, if Service `{name}` is meant"))
+                        .related(&meant.meta.ref_, "$.metadata.name", "this selects the Pods")
+                }
+                None => finding.severity(Severity::Info),
+            });
+        }
     }
+}
+
+/// The headless Service over these Pods whose name differs in a letter or two.
+fn misspelled(workload: &Workload, subdomain: &str, context: &dyn Context) -> Option<Service> {
+    let namespace = &workload.meta.ref_.namespace;
+    let services = context.services_selecting(namespace, &workload.template.labels).seen();
+    services.into_iter().find(|service| {
+        headless(service) && strsim::osa_distance(&service.meta.ref_.name, subdomain) <= NEAR
+    })
 }
 
 fn finding(workload: &Workload, subdomain: &str) -> Finding {

@@ -1,7 +1,7 @@
 //! A governing Service that selects Pods of others as well.
 
 use headlint_policy_sdk::labels::{Reach, display, reach};
-use headlint_policy_sdk::service::{has, headless, refused, selectorless};
+use headlint_policy_sdk::service::{has, headless, placeholder, refused, selectorless};
 use headlint_policy_sdk::types::{Container, ContainerRole, Label, ObjectRef, Traits, Workload};
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN, display_name,
@@ -55,10 +55,10 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         .filter(|one| !has(&one.meta, Traits::HOOK | Traits::TEST_HOOK | Traits::DELETING))
         .filter(|one| !governed.iter().any(|set| set.meta.ref_ == one.meta.ref_))
         .collect();
-    let (strangers, peers): (Vec<&Workload>, Vec<_>) = others
-        .iter()
-        .copied()
-        .partition(|one| !on_purpose(name, one) && !governed.iter().any(|set| same_role(set, one)));
+    let (strangers, peers): (Vec<&Workload>, Vec<_>) = others.iter().copied().partition(|one| {
+        let is_canary = || governed.iter().any(|set| same_role(set, one));
+        names_another(name, one) || !(on_purpose(name, one) || is_canary())
+    });
     let (severity, shown) = match (strangers.is_empty(), peers.is_empty()) {
         (false, _) => (Severity::Warning, strangers),
         (true, false) => (Severity::Info, peers),
@@ -117,6 +117,13 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 /// Whether its Pods take names from the Service, or are to.
 fn on_purpose(service: &str, workload: &Workload) -> bool {
     workload.stateful_set.is_none() && workload.template.subdomain.as_deref() == Some(service)
+}
+
+/// Whether it is a StatefulSet with names behind another Service, and so with peers
+/// of its own.
+fn names_another(service: &str, workload: &Workload) -> bool {
+    let named = workload.stateful_set.as_ref().and_then(|set| set.service_name.as_deref());
+    named.is_some_and(|named| !named.is_empty() && named != service && !placeholder(named))
 }
 
 /// Whether a workload runs the same containers with the same ports, as a
