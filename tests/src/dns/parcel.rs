@@ -84,6 +84,12 @@ impl Parcel {
         Self { name: name.to_owned(), origin, objects }
     }
 
+    /// How many Pods its manifests ask for, as far as they say a number.
+    #[must_use]
+    pub fn replicas(&self) -> u64 {
+        self.objects.iter().filter_map(|object| object["spec"]["replicas"].as_u64()).sum()
+    }
+
     /// As headlint reads it: nothing exists beside it.
     #[must_use]
     pub fn bundle(&self, cluster: &ClusterProfile) -> Bundle {

@@ -14,6 +14,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("dns_answers_as_predicted_with_both_families", ApartDualStack(of_both_families)),
 ];
 
+/// Of one case.
+const MOST_PODS: u64 = 2000;
+
 fn dns_answers_as_predicted(cluster: &Cluster) {
     proven(cluster, false);
 }
@@ -30,7 +33,14 @@ fn proven(cluster: &Cluster, dual_stack: bool) {
         let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
         Parcel::new(&name, number, origin, fs::read(path).unwrap())
     });
-    let proof = prove(cluster, dual_stack, parcels.collect());
+    // Thousands of Pods take a controller longer than all others together.
+    let (parcels, large): (Vec<_>, Vec<_>) =
+        parcels.partition(|parcel| parcel.replicas() <= MOST_PODS);
+    for parcel in &large {
+        println!("left out: {} asks for {} Pods", parcel.name, parcel.replicas());
+    }
+    assert!(large.len() <= 1, "that many are left out");
+    let proof = prove(cluster, dual_stack, parcels);
     println!("{proof}");
     assert_eq!(proof.differences, Vec::<String>::new());
     assert!(proof.total() >= 300, "{} names", proof.total());
