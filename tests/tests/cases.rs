@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use headlint_policies::dns;
 use headlint_policies::finding::{Report, Severity};
 use headlint_policies::lint::Options;
+use headlint_policies::manifest::Source;
 use headlint_tests::cases::{self, brief, documents, joined, lint_text, told};
 use headlint_tests::changes;
 use headlint_tests::truth::{self, Truth};
@@ -220,4 +224,19 @@ fn the_front_door_names_every_rule_as_it_is() {
         .map(|(_, rule)| format!("| `{}` | {} | {} |", rule.id, rule.severity, rule.summary))
         .collect();
     assert_eq!(listed, rules);
+}
+
+#[test]
+fn dns_refers_to_rules_that_exist() {
+    let rules = cases::rule_ids();
+    let mut named = BTreeSet::new();
+    for case in cases::all() {
+        let source = Source::new("case.yaml", case.text.into_bytes());
+        let Options { default_namespace, cluster, .. } = case.options;
+        let options = dns::Options { complete: true, default_namespace, cluster };
+        let table = dns::Bundle::read(vec![source.map(Arc::new)], options).table();
+        named.extend(table.missing.iter().filter_map(|missing| missing.rule));
+    }
+    assert!(named.len() > 5, "{named:?}");
+    assert!(named.iter().all(|rule| rules.contains(*rule)), "{named:?}");
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use headlint_policies::dns::{Bundle, Options, Outcome, Query};
 use headlint_policies::finding::{Report, SCHEMA, Summary};
 
-use crate::args::{DnsArgs, ListFormat, PolicyArgs};
+use crate::args::{DnsArgs, ListFormat};
 use crate::error::Error;
 use crate::report::{dns, json, text};
-use crate::{Exit, Terminal, config, delivered, input, plan, render};
+use crate::{Exit, Terminal, config, delivered, input, render};
 
 /// Tells what DNS will answer.
 pub(crate) fn run(args: DnsArgs, terminal: &mut Terminal) -> Result<Exit, Error> {
@@ -43,14 +43,10 @@ pub(crate) fn run(args: DnsArgs, terminal: &mut Terminal) -> Result<Exit, Error>
         ..text::Look::default()
     };
     delivered(terminal.stderr.write_str(&text::render(&report, &|_| None, look)))?;
-    // Only for the ids of rules: none of them runs.
-    let (engine, _) = plan::policies(&PolicyArgs::default(), 1)?;
-    let known = plan::ids(&engine);
     let failed = (!bundle.errors.is_empty()).then_some(Exit::CouldNotRun);
     let (told, exit) = match query {
         None => {
-            let mut table = bundle.table();
-            table.know_rules(&known);
+            let table = bundle.table();
             let told = match args.format {
                 ListFormat::Text => dns::table(&table),
                 ListFormat::Json => json::render(&dns::Document::new(dns::Told::Table(&table))),
@@ -58,8 +54,7 @@ pub(crate) fn run(args: DnsArgs, terminal: &mut Terminal) -> Result<Exit, Error>
             (told, Exit::Clean)
         }
         Some(query) => {
-            let mut trace = bundle.trace(&query)?;
-            trace.know_rules(&known);
+            let trace = bundle.trace(&query)?;
             let connects = trace.outcome == Outcome::Connects;
             let told = match args.format {
                 ListFormat::Text => dns::trace(&trace),

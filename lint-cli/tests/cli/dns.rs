@@ -42,7 +42,14 @@ fn a_query_ends_in_one_of_five_ways() {
         query("api:80", "prod/pod/sealed"),
     ];
     let queries: Vec<_> = queries.iter().map(Vec::as_slice).collect();
-    assert_snapshot!(transcript(&queries));
+    let told = transcript(&queries);
+    let rules: Vec<_> =
+        told.lines().filter_map(|line| line.strip_prefix("why: headlint explain ")).collect();
+    assert!(rules.len() > 3, "{rules:?}");
+    for rule in rules {
+        assert_eq!(run(&["explain", rule]).code, 0, "{rule}");
+    }
+    assert_snapshot!(told);
 }
 
 #[test]

@@ -21,6 +21,13 @@ pub enum RecordType {
     Srv,
 }
 
+impl RecordType {
+    /// What clients ask of a name: one that starts with `_` is of a port.
+    pub(super) fn asked_of(name: &str) -> &'static [Self] {
+        if name.starts_with('_') { &[Self::Srv] } else { &[Self::A, Self::Aaaa] }
+    }
+}
+
 /// The code of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::bundle::{Bundle, Written, doubt};
 use super::families::families;
-use super::pods::{Pod, crew, selects};
+use super::pods::{Pod, crew, name_of, selects};
 use super::refusal;
 use crate::finding::ObjectRef;
-use crate::inventory::{Answer, Inventory};
+use crate::inventory::Inventory;
 use crate::model::{ContainerRole, Endpoints, IntOrString, Service, ServicePort, Workload};
 
 /// When DNS answers with an address.
@@ -85,8 +85,8 @@ pub(super) struct Lack {
 }
 
 impl Lack {
-    fn new(why: String, field: &'static str, rule: Option<&'static str>) -> Option<Self> {
-        Some(Self { why, field, rule, object: None })
+    fn new(why: String, field: &'static str, rule: Option<&'static str>) -> Self {
+        Self { why, field, rule, object: None }
     }
 
     fn of(self, object: &ObjectRef) -> Self {
@@ -135,25 +135,25 @@ impl<'b> Backing<'b> {
             }
         }
         if self.endpoints.is_empty() {
-            self.lack = match refused {
+            self.lack = Some(match refused {
                 Some((workload, why)) => Lack::new(
                     format!("{} is refused: {why}", name_of(workload)),
                     "$.spec.selector",
                     Some("workload-selector-template-mismatch"),
                 )
-                .map(|lack| lack.of(&workload.meta.object_ref)),
+                .of(&workload.meta.object_ref),
                 None if let Some(workload) = matched => Lack::new(
                     format!("{} has no Pod that is sure to be there", name_of(workload)),
                     "$.spec.replicas",
                     None,
                 )
-                .map(|lack| lack.of(&workload.meta.object_ref)),
+                .of(&workload.meta.object_ref),
                 None => Lack::new(
                     "its selector matches no Pod".to_owned(),
                     "$.spec.selector",
                     Some("selector-matches-nothing"),
                 ),
-            };
+            });
         }
     }
 
@@ -203,40 +203,33 @@ impl<'b> Backing<'b> {
         if service.meta.traits.endpoints_managed_elsewhere {
             self.doubts.push("a controller outside of Kubernetes writes its endpoints".to_owned());
         }
-        let nothing = matches!(found, Answer::Absent | Answer::Unknown(_));
         let found = found.found().unwrap_or_default();
-        let mut skipped = false;
-        for endpoints in &found {
-            if endpoints.skip_mirror && endpoints.address_type.is_none() {
-                skipped = true;
-            } else {
-                self.add_addresses(bundle, endpoints);
-            }
+        let is_skipped = |it: &Endpoints| it.skip_mirror && it.address_type.is_none();
+        for endpoints in found.iter().copied().filter(|it| !is_skipped(it)) {
+            self.add_addresses(bundle, endpoints);
         }
         if !self.endpoints.is_empty() {
             return;
         }
-        self.lack = if nothing {
-            Lack::new(
+        self.lack = Some(match found.first() {
+            None => Lack::new(
                 "it has no selector, and nothing lists its endpoints".to_owned(),
                 "$.spec.selector",
                 Some("selectorless-without-endpoints"),
-            )
-        } else if skipped {
-            Lack::new(
+            ),
+            Some(first) if found.iter().any(|it| is_skipped(it)) => Lack::new(
                 "its Endpoints are labelled not to be mirrored, and DNS reads slices".to_owned(),
                 "$.metadata.labels",
                 Some("endpoints-skip-mirror"),
             )
-            .map(|lack| found.first().map_or(lack.clone(), |it| lack.of(&it.meta.object_ref)))
-        } else {
-            Lack::new(
+            .of(&first.meta.object_ref),
+            Some(first) => Lack::new(
                 "none of its addresses is ready".to_owned(),
                 "$",
                 Some("endpoints-not-ready-only"),
             )
-            .map(|lack| found.first().map_or(lack.clone(), |it| lack.of(&it.meta.object_ref)))
-        };
+            .of(&first.meta.object_ref),
+        });
     }
 
     fn add_addresses(&mut self, bundle: &'b Bundle, by: &'b Endpoints) {
@@ -262,12 +255,6 @@ impl<'b> Backing<'b> {
             });
         }
     }
-}
-
-/// `StatefulSet `db``.
-pub(super) fn name_of(workload: &Workload) -> String {
-    let object = &workload.meta.object_ref;
-    format!("{} `{}`", object.kind, object.name)
 }
 
 /// The address as DNS shows it, and its family. None for one that the API server

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::answer::{Answer, RecordType};
-use super::bundle::Bundle;
 use super::pods::crew;
 use super::refusal;
+use super::zone::Zone;
 use crate::finding::ObjectRef;
 use crate::inventory::Inventory;
 use crate::model::{Service, Workload};
@@ -34,17 +34,17 @@ pub struct Missing {
 /// More names of one workload are all alike.
 const MOST_ALIKE: usize = 3;
 
-impl Bundle {
+impl<'b> Zone<'b> {
     /// Names that look as if they should exist, by name.
     pub(super) fn missing(&self) -> Vec<Missing> {
         let mut missing = BTreeMap::new();
-        for service in self.services() {
+        for service in self.bundle().services() {
             self.add_service(service, &mut missing);
         }
-        for workload in self.workloads() {
+        for workload in self.bundle().workloads() {
             self.add_pods(workload, &mut missing);
         }
-        for endpoints in self.endpoints() {
+        for endpoints in self.bundle().endpoints() {
             let object = &endpoints.meta.object_ref;
             let service = match (&endpoints.address_type, endpoints.service.as_str()) {
                 // A slice without the label is of no Service.
@@ -56,13 +56,14 @@ impl Bundle {
         missing.into_values().collect()
     }
 
-    fn add_service(&self, service: &Service, missing: &mut BTreeMap<String, Missing>) {
+    fn add_service(&self, service: &'b Service, missing: &mut BTreeMap<String, Missing>) {
         let object = &service.meta.object_ref;
-        if refusal::service(service, self.cluster()).is_some() {
+        if refusal::service(service, self.bundle().cluster()).is_some() {
             return self.add(&format!("{}.{}", object.name, object.namespace), object, missing);
         }
         for name in self.names_of(service) {
-            if let Some(name) = name.strip_suffix(&format!(".svc.{}", self.cluster().zone)) {
+            if let Some(name) = name.strip_suffix(&format!(".svc.{}", self.bundle().cluster().zone))
+            {
                 self.add(name, object, missing);
             }
         }
@@ -76,8 +77,10 @@ impl Bundle {
             Some(set) => set.service_name.as_deref(),
             None => workload.template.subdomain.as_deref(),
         };
-        let selecting =
-            self.inventory().services_selecting(&object.namespace, &workload.template.labels);
+        let selecting = self
+            .bundle()
+            .inventory()
+            .services_selecting(&object.namespace, &workload.template.labels);
         let selecting = selecting.found().unwrap_or_default();
         let headless = selecting.iter().filter(|service| service.is_headless());
         let mut services: Vec<_> =
@@ -97,23 +100,19 @@ impl Bundle {
 
     /// Adds a name, given without `.svc` and the zone, if it has no record.
     fn add(&self, name: &str, object: &ObjectRef, missing: &mut BTreeMap<String, Missing>) {
-        let name = format!("{name}.svc.{}", self.cluster().zone);
+        let name = format!("{name}.svc.{}", self.bundle().cluster().zone);
         if name.starts_with(super::UNKNOWN_ADDRESS) || missing.contains_key(&name) {
             return;
         }
-        let types: &[RecordType] = if name.starts_with('_') {
-            &[RecordType::Srv]
-        } else {
-            &[RecordType::A, RecordType::Aaaa]
-        };
-        let answers: Vec<_> = types.iter().map(|it| self.ask(&name, *it)).collect();
+        let answers: Vec<_> =
+            RecordType::asked_of(&name).iter().map(|it| self.ask(&name, *it)).collect();
         if answers.iter().any(|answer| !answer.records.is_empty()) {
             return;
         }
         let Some(answer) = answers.into_iter().next() else { return };
         let Answer { why, field, object: changed, rule, doubts, .. } = answer;
         let changed = changed.or_else(|| {
-            let service = self.service_of(&name).filter(|_| !field.is_empty())?;
+            let service = self.bundle().service_of(&name).filter(|_| !field.is_empty())?;
             Some(service.meta.object_ref.clone())
         });
         let object = changed.unwrap_or_else(|| object.clone());

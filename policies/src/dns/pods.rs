@@ -52,7 +52,7 @@ pub(super) struct Crew<'b> {
 /// is the Job's name and the index).
 pub(super) fn crew(workload: &Workload) -> Crew<'_> {
     let object = &workload.meta.object_ref;
-    let who = format!("{} `{}`", object.kind, object.name);
+    let who = name_of(workload);
     if let Some(set) = &workload.stateful_set {
         let subdomain = set.service_name.as_deref();
         let numbered = |ordinal: i64| {
@@ -146,4 +146,10 @@ fn has(wanted: &Label, pod: &Pod<'_>) -> Option<bool> {
         };
     }
     Some(template.labels.contains(wanted))
+}
+
+/// `StatefulSet `db``.
+pub(super) fn name_of(workload: &Workload) -> String {
+    let object = &workload.meta.object_ref;
+    format!("{} `{}`", object.kind, object.name)
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::bundle::Bundle;
-use super::endpoints::{Backing, Behind, Endpoint, name_of};
+use super::endpoints::{Backing, Behind, Endpoint};
+use super::pods::name_of;
 use crate::model::{ContainerRole, Service, ServicePort, Workload};
 
 /// How it ends for a client.

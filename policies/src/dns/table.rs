@@ -1,11 +1,15 @@
 //! Every name that these manifests bring into being.
 
+use std::collections::HashSet;
+
 use super::answer::{Answer, Data, RecordType, UNKNOWN_ADDRESS, Who};
 use super::bundle::Bundle;
-use super::endpoints::{Backing, Behind, Readiness, name_of};
+use super::endpoints::{Behind, Readiness};
 use super::missing::Missing;
 use super::name::host;
+use super::pods::name_of;
 use super::refusal;
+use super::zone::Zone;
 use crate::finding::ObjectRef;
 use crate::model::{Service, Workload};
 
@@ -69,35 +73,24 @@ pub enum Transport {
     Cut,
 }
 
-impl Table {
-    /// Leaves rules out that aren't among these.
-    pub fn know_rules(&mut self, known: &[&str]) {
-        for missing in &mut self.missing {
-            missing.rule = missing.rule.filter(|rule| known.contains(rule));
-        }
-    }
-}
-
 impl Bundle {
     /// Tells all names.
     pub fn table(&self) -> Table {
+        let zone = Zone::of(self);
         let mut names = Vec::new();
         for service in self.services() {
             if refusal::service(service, self.cluster()).is_none() {
-                self.add_names(service, &mut names);
+                zone.add_names(service, &mut names);
             }
         }
-        Table { names, missing: self.missing() }
+        Table { names, missing: zone.missing() }
     }
+}
 
-    fn add_names(&self, service: &Service, rows: &mut Vec<Row>) {
+impl<'b> Zone<'b> {
+    fn add_names(&self, service: &'b Service, rows: &mut Vec<Row>) {
         for name in self.names_of(service) {
-            let types: &[RecordType] = if name.starts_with('_') {
-                &[RecordType::Srv]
-            } else {
-                &[RecordType::A, RecordType::Aaaa]
-            };
-            for record_type in types {
+            for record_type in RecordType::asked_of(&name) {
                 let answers = if name.starts_with(UNKNOWN_ADDRESS) {
                     let is_v6 = *record_type == RecordType::Aaaa;
                     let of = |maker: &Workload| {
@@ -124,10 +117,10 @@ impl Bundle {
     }
 
     /// Whose Pods have no other name below a Service than their IPs.
-    fn makers<'b>(&'b self, service: &'b Service) -> Vec<&'b Workload> {
+    fn makers(&self, service: &'b Service) -> Vec<&'b Workload> {
         let mut makers: Vec<&Workload> = Vec::new();
-        for endpoint in Backing::of(self, service).endpoints {
-            if let Behind::Pod(pod) = endpoint.who
+        for endpoint in &self.backing(service).endpoints {
+            if let Behind::Pod(pod) = &endpoint.who
                 && endpoint.hostname.is_none()
                 && !makers.iter().any(|it| it.meta.object_ref == pod.workload.meta.object_ref)
             {
@@ -139,18 +132,19 @@ impl Bundle {
 
     /// The names of a Service that may exist, each once: its own, those of its
     /// ports, and those of its endpoints.
-    pub fn names_of(&self, service: &Service) -> Vec<String> {
-        let own = self.name_of(service);
+    pub(super) fn names_of(&self, service: &'b Service) -> Vec<String> {
+        let own = self.bundle().name_of(service);
         let mut names = vec![own.clone()];
+        let mut known = HashSet::from([own.clone()]);
         let mut add = |name: String| {
-            if !names.contains(&name) {
+            if known.insert(name.clone()) {
                 names.push(name);
             }
         };
         if service.service_type == "ExternalName" {
             return names;
         }
-        let backing = Backing::of(self, service);
+        let backing = self.backing(service);
         let published = backing.endpoints.iter().flat_map(|it| &it.ports);
         let published = published.map(|port| (&port.name, &port.protocol));
         for (port, protocol) in
@@ -197,7 +191,7 @@ impl Bundle {
             records: answer.records.len(),
             ports,
             ready: answer.records.iter().map(|it| it.readiness).max().unwrap_or(Readiness::Always),
-            ttl: self.cluster().dns_ttl,
+            ttl: self.bundle().cluster().dns_ttl,
             bytes: (!is_open).then(|| size.sent()),
             bytes_at_most: size.at_most,
             fits: if size.fits_udp() {

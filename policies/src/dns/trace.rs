@@ -29,15 +29,6 @@ pub struct Trace {
     pub advice: Option<Advice>,
 }
 
-impl Trace {
-    /// Leaves the rule out unless it is among these.
-    pub fn know_rules(&mut self, known: &[&str]) {
-        if let Some(advice) = &mut self.advice {
-            advice.rule = advice.rule.filter(|rule| known.contains(rule));
-        }
-    }
-}
-
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -154,11 +145,7 @@ impl<'b> Way<'b> {
             return outcome;
         }
         self.hosts_file(host, &names);
-        let kinds: &[RecordType] = if host.starts_with('_') {
-            &[RecordType::Srv]
-        } else {
-            &[RecordType::A, RecordType::Aaaa]
-        };
+        let kinds = RecordType::asked_of(host);
         let Some((name, answer)) = self.resolve(&names, kinds) else {
             return self.unresolved(host, &names, kinds);
         };

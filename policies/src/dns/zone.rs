@@ -1,6 +1,8 @@
 //! The zone of a cluster: a name to an answer.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::answer::{Additional, Answer, Code, Data, Record, RecordType, UNKNOWN_ADDRESS, Who};
 use super::bundle::{Bundle, doubt};
@@ -24,15 +26,17 @@ struct Match<'e, 'b> {
     number: usize,
 }
 
+/// The zone of a bundle. What is behind a Service is found out once.
+#[derive(Debug)]
+pub(super) struct Zone<'b> {
+    bundle: &'b Bundle,
+    backings: RefCell<HashMap<&'b ObjectRef, Rc<Backing<'b>>>>,
+}
+
 impl Bundle {
     /// What the cluster's DNS answers. Case and a dot at the end don't matter.
     pub fn ask(&self, name: &str, record_type: RecordType) -> Answer<'_> {
-        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        let mut answer = self.find(&name, record_type, 0);
-        if !answer.records.is_empty() {
-            answer.size = answer_size(&name, &answer.records, &answer.additional);
-        }
-        answer
+        Zone::of(self).ask(name, record_type)
     }
 
     /// What is answered for the dashed IP of one of a workload's Pods in front of a
@@ -41,30 +45,71 @@ impl Bundle {
     pub fn ask_of_pod(
         &self,
         service: &Service,
-        (maker, pod): (&ObjectRef, Option<&str>),
+        pod: (&ObjectRef, Option<&str>),
         is_v6: bool,
         record_type: RecordType,
     ) -> Answer<'_> {
+        Zone::of(self).ask_of_pod(service, pod, is_v6, record_type)
+    }
+}
+
+impl<'b> Zone<'b> {
+    pub(super) fn of(bundle: &'b Bundle) -> Self {
+        Self { bundle, backings: RefCell::default() }
+    }
+
+    pub(super) fn bundle(&self) -> &'b Bundle {
+        self.bundle
+    }
+
+    /// As [`Backing::of`].
+    pub(super) fn backing(&self, service: &'b Service) -> Rc<Backing<'b>> {
+        let mut backings = self.backings.borrow_mut();
+        let backing = backings
+            .entry(&service.meta.object_ref)
+            .or_insert_with(|| Rc::new(Backing::of(self.bundle, service)));
+        Rc::clone(backing)
+    }
+
+    /// As [`Bundle::ask`].
+    pub(super) fn ask(&self, name: &str, record_type: RecordType) -> Answer<'b> {
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        let mut answer = self.find(&name, record_type, 0);
+        if !answer.records.is_empty() {
+            answer.size = answer_size(&name, &answer.records, &answer.additional);
+        }
+        answer
+    }
+
+    /// As [`Bundle::ask_of_pod`].
+    pub(super) fn ask_of_pod(
+        &self,
+        service: &Service,
+        (maker, pod): (&ObjectRef, Option<&str>),
+        is_v6: bool,
+        record_type: RecordType,
+    ) -> Answer<'b> {
         let object = &service.meta.object_ref;
-        let Some(service) = self.inventory().service(&object.namespace, &object.name).found()
+        let Some(service) =
+            self.bundle.inventory().service(&object.namespace, &object.name).found()
         else {
             return Answer::empty(Code::NxDomain, "there is no such Service", "");
         };
-        if refusal::service(service, self.cluster()).is_some() {
+        if refusal::service(service, self.bundle.cluster()).is_some() {
             return Answer::empty(Code::NxDomain, "the API server refuses the Service", "");
         }
         let of = Part::Address { maker, pod, is_v6 };
         let mut answer = self.behind(service, of, record_type);
         if !answer.records.is_empty() {
-            let name = format!("{}.{}", longest_address(is_v6), self.name_of(service));
+            let name = format!("{}.{}", longest_address(is_v6), self.bundle.name_of(service));
             answer.size = answer_size(&name, &answer.records, &answer.additional);
             answer.size.at_most = true;
         }
         answer
     }
 
-    fn find(&self, name: &str, record_type: RecordType, depth: usize) -> Answer<'_> {
-        let Some(parsed) = parse(name, &self.cluster().zone) else {
+    fn find(&self, name: &str, record_type: RecordType, depth: usize) -> Answer<'b> {
+        let Some(parsed) = parse(name, &self.bundle.cluster().zone) else {
             return Answer::empty(Code::Elsewhere, "it isn't in the cluster's zone", "");
         };
         let (namespace, service, of) = match parsed {
@@ -77,7 +122,7 @@ impl Bundle {
                 );
             }
             Name::Impossible(why) => return Answer::empty(Code::NxDomain, why, ""),
-            Name::Namespace(namespace) if self.has_namespace(namespace) => {
+            Name::Namespace(namespace) if self.bundle.has_namespace(namespace) => {
                 return Answer::empty(Code::NoError, "only Services have addresses", "");
             }
             Name::Namespace(namespace) => {
@@ -86,17 +131,17 @@ impl Bundle {
                     &format!("there is no namespace `{namespace}`"),
                     "",
                 );
-                answer.doubts.extend(self.doubt_of_namespace(namespace));
+                answer.doubts.extend(self.bundle.doubt_of_namespace(namespace));
                 return answer;
             }
             Name::Service { namespace, service, of } => (namespace, service, of),
         };
-        let found = self.inventory().service(namespace, service);
+        let found = self.bundle.inventory().service(namespace, service);
         let uncertain = doubt(&found, &format!("Service `{service}` of namespace `{namespace}`"));
         let Some(service) = found.found() else {
-            return self.no_service(namespace, service, of, uncertain);
+            return self.bundle.no_service(namespace, service, of, uncertain);
         };
-        if let Some((why, field)) = refusal::service(service, self.cluster()) {
+        if let Some((why, field)) = refusal::service(service, self.bundle.cluster()) {
             return Answer::empty(
                 Code::NxDomain,
                 &format!("the API server refuses the Service: {why}"),
@@ -117,8 +162,8 @@ impl Bundle {
     /// # Source
     /// CoreDNS v1.15 `plugin/backend_lookup.go` (`A`): an alias whose target in the
     /// zone has no address isn't answered, and the name then has no record.
-    fn alias<'b>(
-        &'b self,
+    fn alias(
+        &self,
         service: &'b Service,
         of: Part<'_>,
         record_type: RecordType,
@@ -169,13 +214,13 @@ impl Bundle {
         }
     }
 
-    fn virtual_ip<'b>(
-        &'b self,
+    fn virtual_ip(
+        &self,
         service: &'b Service,
         of: Part<'_>,
         record_type: RecordType,
     ) -> Answer<'b> {
-        let families = families(service, self.cluster());
+        let families = families(service, self.bundle.cluster());
         let ports: Vec<_> =
             service.ports.iter().filter(|port| of.names_port(&port.name, &port.protocol)).collect();
         if ports.is_empty() {
@@ -195,7 +240,7 @@ impl Bundle {
             RecordType::Aaaa if families.v6 => records.push(record(Data::Aaaa)),
             RecordType::A | RecordType::Aaaa => {}
             RecordType::Srv => {
-                let target = self.name_of(service);
+                let target = self.bundle.name_of(service);
                 let mut numbers = HashSet::new();
                 for port in ports {
                     let Ok(number) = u16::try_from(port.port.unwrap_or_default()) else { continue };
@@ -227,13 +272,8 @@ impl Bundle {
         answer
     }
 
-    fn behind<'b>(
-        &'b self,
-        service: &'b Service,
-        of: Part<'_>,
-        record_type: RecordType,
-    ) -> Answer<'b> {
-        let backing = Backing::of(self, service);
+    fn behind(&self, service: &'b Service, of: Part<'_>, record_type: RecordType) -> Answer<'b> {
+        let backing = self.backing(service);
         let hosts = hosts(&backing, of);
         let mut matches: Vec<Match<'_, 'b>> = Vec::new();
         for (number, endpoint) in hosts.iter().enumerate() {
@@ -253,7 +293,7 @@ impl Bundle {
             RecordType::A | RecordType::Aaaa => (addresses(&matches, record_type), Vec::new()),
         };
         let mut answer = if matches.is_empty() {
-            self.no_endpoint(service, of, &backing)
+            self.bundle.no_endpoint(service, of, &backing)
         } else if records.is_empty() {
             let why = match record_type {
                 RecordType::Srv => "its endpoints have no ports",
@@ -271,7 +311,7 @@ impl Bundle {
         {
             answer.doubts.push("a Pod may have this address".to_owned());
         }
-        answer.doubts.extend(backing.doubts);
+        answer.doubts.extend(backing.doubts.iter().cloned());
         answer
     }
 
@@ -280,7 +320,7 @@ impl Bundle {
     /// # Source
     /// CoreDNS v1.15 `plugin/backend_lookup.go` (`SRV`): each pair of target and
     /// port once, each address of a target once.
-    fn srv_records<'b>(
+    fn srv_records(
         &self,
         service: &Service,
         matches: &[Match<'_, 'b>],
@@ -294,7 +334,7 @@ impl Bundle {
         for Match { endpoint, port, number } in matches {
             let Some(port) = port else { continue };
             let Ok(port) = u16::try_from(port.number) else { continue };
-            let target = format!("{}.{}", host(endpoint), self.name_of(service));
+            let target = format!("{}.{}", host(endpoint), self.bundle.name_of(service));
             for is_v6 in [false, true] {
                 if !(if is_v6 { endpoint.v6 } else { endpoint.v4 }) {
                     continue;

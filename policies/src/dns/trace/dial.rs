@@ -1,9 +1,10 @@
 //! From an answer to a port.
 
 use super::super::answer::{Answer, Data, Who};
-use super::super::endpoints::{Backing, Behind, Endpoint, name_of};
+use super::super::endpoints::{Backing, Behind, Endpoint};
 use super::super::name::{Name, Part, parse};
 use super::super::network::{Direction, Passage, Side, names_service_port, passage};
+use super::super::pods::name_of;
 use super::super::port::{Outcome, Reached, direct, translated};
 use super::super::zone::hosts;
 use super::{Way, policy_ref};
