@@ -1,6 +1,6 @@
 //! The rules of one policy without a sandbox, on what `statefulset.yaml` holds.
 
-use headlint_policy_sdk::fake::Snapshot;
+use headlint_policy_sdk::fake::{self, Snapshot};
 use headlint_policy_sdk::types::{
     Container, ContainerPort, ContainerRole, Label, LabelSelector, Metadata, Object, ObjectRef,
     PodTemplate, Service, ServicePort, StatefulSet, Traits, Workload,
@@ -55,10 +55,7 @@ const PORTS: [(&str, i64); 2] = [("client", 9092), ("peer", 9093)];
 
 fn service() -> Service {
     Service {
-        meta: meta("v1", "Service"),
-        service_type: "ClusterIP".into(),
         cluster_ip: Some("None".into()),
-        cluster_ips: Vec::new(),
         selector: labels(&[("app", "events"), ("tier", "broker")]),
         ports: PORTS
             .map(|(name, port)| ServicePort {
@@ -69,13 +66,7 @@ fn service() -> Service {
                 node_port: None,
             })
             .into(),
-        publish_not_ready_addresses: false,
-        external_name: None,
-        session_affinity: None,
-        internal_traffic_policy: None,
-        ip_families: Vec::new(),
-        ip_family_policy: None,
-        type_errors: Vec::new(),
+        ..fake::service(meta("v1", "Service"))
     }
 }
 

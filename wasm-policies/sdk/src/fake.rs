@@ -3,9 +3,29 @@
 use crate::context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
 use crate::labels;
 use crate::types::{
-    ClusterProfile, Endpoints, Label, LabelSelector, NetworkPolicy, Object, Reference, Service,
-    Workload,
+    ClusterProfile, Endpoints, Label, LabelSelector, Metadata, NetworkPolicy, Object, Reference,
+    Service, Workload,
 };
+
+/// A Service with nothing but metadata.
+#[must_use]
+pub fn service(meta: Metadata) -> Service {
+    Service {
+        meta,
+        service_type: "ClusterIP".to_owned(),
+        cluster_ip: None,
+        cluster_ips: Vec::new(),
+        selector: Vec::new(),
+        ports: Vec::new(),
+        publish_not_ready_addresses: false,
+        external_name: None,
+        session_affinity: None,
+        internal_traffic_policy: None,
+        ip_families: Vec::new(),
+        ip_family_policy: None,
+        type_errors: Vec::new(),
+    }
+}
 
 /// A small world, searched from end to end. What isn't in it is unknown,
 /// unless it is complete.

@@ -53,8 +53,8 @@ pub use bindings::types;
 pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
 pub use finding::{Finding, Findings, Safety, Timing, display_name};
 pub use policy::{
-    Action, MAKES_PODS, Operation, Operations, Origin, Review, Rule, SettingsError, Severity,
-    WRITTEN, check_settings,
+    Action, MAKES_PODS, NAME_SERVICES, Operation, Operations, Origin, Review, Rule, SettingsError,
+    Severity, WRITTEN, check_settings,
 };
 
 /// What [`policy!`] expands to; not for direct use.

@@ -7,7 +7,7 @@ use crate::bindings::wire;
 pub use crate::bindings::wire::{Action, Operation, Operations, Origin, SettingsError};
 use crate::context::{Context, Host, Version, reviewed};
 use crate::finding::Findings;
-use crate::types::{Endpoints, NetworkPolicy, Object, Service, Workload};
+use crate::types::{Endpoints, Metadata, NetworkPolicy, Object, Service, Workload};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,17 @@ pub enum Severity {
     Warning,
     /// Something that can't work.
     Error,
+}
+
+impl Severity {
+    /// One step less: what only a test on demand suffers from.
+    #[must_use]
+    pub fn weaker(self) -> Self {
+        match self {
+            Self::Error => Self::Warning,
+            Self::Warning | Self::Info => Self::Info,
+        }
+    }
 }
 
 impl From<Severity> for wire::Severity {
@@ -73,6 +84,20 @@ pub const MAKES_PODS: &[&str] = &[
     "CronJob",
     "DaemonSet",
     "Deployment",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "StatefulSet",
+];
+
+/// Kinds of objects whose texts may name a Service.
+pub const NAME_SERVICES: &[&str] = &[
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Ingress",
     "Job",
     "Pod",
     "ReplicaSet",
@@ -150,15 +175,20 @@ impl Review {
         }
     }
 
-    fn kind(&self) -> &str {
-        let meta = match &self.object {
+    /// What the object is, whatever kind it has.
+    #[must_use]
+    pub fn meta(&self) -> &Metadata {
+        match &self.object {
             Object::Service(service) => &service.meta,
             Object::Workload(workload) => &workload.meta,
             Object::Endpoints(endpoints) => &endpoints.meta,
             Object::NetworkPolicy(policy) => &policy.meta,
             Object::Other(meta) => meta,
-        };
-        &meta.ref_.kind
+        }
+    }
+
+    fn kind(&self) -> &str {
+        &self.meta().ref_.kind
     }
 }
 

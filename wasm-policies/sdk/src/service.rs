@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::labels::{Reach, reach};
+use crate::policy::Review;
 use crate::types::{IntOrString, Metadata, Service, ServicePort, Traits, Workload};
 
 /// Whether it has no virtual IP by intention: DNS answers with Pod addresses.
@@ -254,6 +255,19 @@ pub fn port_name(name: &str) -> bool {
 #[must_use]
 pub fn refused(service: &Service) -> bool {
     cluster_ip_refused(service) || !port_faults(service).is_empty()
+}
+
+/// The Service under review, if it is headless with a selector, the API server
+/// takes it, and nobody else has the last word on it.
+#[must_use]
+pub fn settled_headless(review: &Review) -> Option<&Service> {
+    let unsettled = Traits::OPERATOR_MANAGED | Traits::DELETING;
+    review.service().filter(|service| {
+        headless(service)
+            && !selectorless(service)
+            && !refused(service)
+            && !has(&service.meta, unsettled)
+    })
 }
 
 /// The workloads behind a Service. None where none was seen, and where it

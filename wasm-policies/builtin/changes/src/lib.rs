@@ -22,7 +22,7 @@ headlint_policy_sdk::policy! {
 
 #[cfg(test)]
 mod tests {
-    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::fake::{self, Snapshot};
     use headlint_policy_sdk::types::{Label, Metadata, Object, ObjectRef, Service, Traits};
     use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule};
 
@@ -43,19 +43,9 @@ mod tests {
     /// Headless, over `app=db`.
     pub(crate) fn service() -> Service {
         Service {
-            meta: metadata("v1", "Service", "db"),
-            service_type: "ClusterIP".to_owned(),
             cluster_ip: Some("None".to_owned()),
-            cluster_ips: Vec::new(),
             selector: vec![Label { key: "app".to_owned(), value: "db".to_owned() }],
-            ports: Vec::new(),
-            publish_not_ready_addresses: false,
-            external_name: None,
-            session_affinity: None,
-            internal_traffic_policy: None,
-            ip_families: Vec::new(),
-            ip_family_policy: None,
-            type_errors: Vec::new(),
+            ..fake::service(metadata("v1", "Service", "db"))
         }
     }
 

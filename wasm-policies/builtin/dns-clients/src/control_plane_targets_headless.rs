@@ -62,7 +62,7 @@ fn check(_: &Review, context: &dyn Context, findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::fake::{self, Snapshot};
     use headlint_policy_sdk::types::{Metadata, Object, ObjectRef, Reference, Service};
     use headlint_policy_sdk::{Operation, Origin};
 
@@ -76,21 +76,8 @@ mod tests {
     }
 
     fn fires(aggregator_routing: bool) -> bool {
-        let service = Service {
-            meta: meta("Service"),
-            service_type: "ClusterIP".to_owned(),
-            cluster_ip: Some("None".to_owned()),
-            cluster_ips: Vec::new(),
-            selector: Vec::new(),
-            ports: Vec::new(),
-            publish_not_ready_addresses: false,
-            external_name: None,
-            session_affinity: None,
-            internal_traffic_policy: None,
-            ip_families: Vec::new(),
-            ip_family_policy: None,
-            type_errors: Vec::new(),
-        };
+        let service =
+            Service { cluster_ip: Some("None".to_owned()), ..fake::service(meta("Service")) };
         let holder = meta("APIService");
         let reference = Reference {
             holder: holder.clone(),

@@ -9,10 +9,8 @@ use headlint_policy_sdk::types::{
     Metadata, Object, Reference, ReferenceVia, Service, Traits, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Review, Rule, Severity, WRITTEN,
+    Action, Answer, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
 };
-
-use crate::HOLDERS;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -21,7 +19,7 @@ pub const RULE: Rule = Rule {
     action: Action::Warn,
     default_on: true,
     heals_later: false,
-    kinds: HOLDERS,
+    kinds: NAME_SERVICES,
     operations: WRITTEN,
     summary: "a name that ends in `svc` has no namespace in it",
     documentation: include_str!("dns-name-missing-namespace.md"),
@@ -29,11 +27,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
-    let holder = match &review.object {
-        Object::Workload(workload) => &workload.meta,
-        Object::Other(meta) => meta,
-        _ => return,
-    };
+    let holder = review.meta();
     if has(holder, Traits::DELETING) {
         return;
     }

@@ -23,17 +23,3 @@ headlint_policy_sdk::policy! {
         control_plane_targets_headless::RULE,
     ],
 }
-
-/// The kinds of objects that may name a Service in a text.
-const HOLDERS: &[&str] = &[
-    "ConfigMap",
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Ingress",
-    "Job",
-    "Pod",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
-];

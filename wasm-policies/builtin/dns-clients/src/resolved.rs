@@ -26,10 +26,11 @@ pub(crate) fn by_containers(workload: &Workload, context: &dyn Context) -> Vec<R
 /// less for a workload that is run on demand.
 pub(crate) fn severity(workload: &Workload, names: &[Reference], usual: Severity) -> Severity {
     let is_dialled = |name: &Reference| name.port.is_some() || name.via == ReferenceVia::Srv;
-    match usual {
-        _ if !names.iter().any(is_dialled) => Severity::Info,
-        _ if !has(&workload.meta, Traits::TEST_HOOK) => usual,
-        Severity::Error => Severity::Warning,
-        Severity::Warning | Severity::Info => Severity::Info,
+    if !names.iter().any(is_dialled) {
+        Severity::Info
+    } else if has(&workload.meta, Traits::TEST_HOOK) {
+        usual.weaker()
+    } else {
+        usual
     }
 }

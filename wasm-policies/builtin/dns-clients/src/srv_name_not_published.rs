@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use headlint_policy_sdk::service::{has, headless, placeholder, refused, selectorless};
 use headlint_policy_sdk::types::{Reference, ReferenceVia, Service, Traits};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
-
-use crate::HOLDERS;
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     action: Action::Warn,
     default_on: true,
     heals_later: false,
-    kinds: HOLDERS,
+    kinds: NAME_SERVICES,
     operations: WRITTEN,
     summary: "a client asks for the SRV record of a port that a headless Service doesn't publish",
     documentation: include_str!("srv-name-not-published.md"),

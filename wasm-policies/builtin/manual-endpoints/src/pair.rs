@@ -128,7 +128,7 @@ pub(crate) fn with_given(mut finding: Finding, ports: &[Given<'_>]) -> Finding {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::fake::{self, Snapshot};
     use headlint_policy_sdk::types::{EndpointSubset, IntOrString, Object, ObjectRef, ServicePort};
     use headlint_policy_sdk::{Findings, Operation, Origin, Review, Rule, Severity};
 
@@ -150,11 +150,7 @@ pub(crate) mod tests {
     /// Headless, without a selector; each port by name, number and target.
     pub(crate) fn service(ports: &[(&str, i64, Option<i64>)]) -> Service {
         Service {
-            meta: meta("v1", "Service"),
-            service_type: "ClusterIP".to_owned(),
             cluster_ip: Some("None".to_owned()),
-            cluster_ips: Vec::new(),
-            selector: Vec::new(),
             ports: ports
                 .iter()
                 .map(|&(name, port, target)| ServicePort {
@@ -165,13 +161,7 @@ pub(crate) mod tests {
                     node_port: None,
                 })
                 .collect(),
-            publish_not_ready_addresses: false,
-            external_name: None,
-            session_affinity: None,
-            internal_traffic_policy: None,
-            ip_families: Vec::new(),
-            ip_family_policy: None,
-            type_errors: Vec::new(),
+            ..fake::service(meta("v1", "Service"))
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+    Action, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+    display_name,
 };
 
-use crate::dialled::{HOLDERS, names, weighed};
+use crate::dialled::{names, weighed};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -16,7 +17,7 @@ pub const RULE: Rule = Rule {
     action: Action::Warn,
     default_on: true,
     heals_later: false,
-    kinds: HOLDERS,
+    kinds: NAME_SERVICES,
     operations: WRITTEN,
     summary: "a client dials a Pod of a Deployment by a name, and such Pods have none",
     documentation: include_str!("deployment-pod-dns-name.md"),

@@ -5,24 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use headlint_policy_sdk::service::{has, placeholder, selectorless, workloads};
-use headlint_policy_sdk::types::{
-    Object, ObjectRef, Reference, ReferenceVia, Service, Traits, Workload,
-};
+use headlint_policy_sdk::types::{ObjectRef, Reference, ReferenceVia, Service, Traits, Workload};
 use headlint_policy_sdk::{Answer, Context, Review, Severity, UnknownReason};
-
-/// The kinds of objects that may use one.
-pub(crate) const HOLDERS: &[&str] = &[
-    "ConfigMap",
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Ingress",
-    "Job",
-    "Pod",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
-];
 
 /// The name of a Pod behind a Service with a selector, as it is used somewhere.
 pub(crate) struct Dialled {
@@ -77,11 +61,7 @@ enum Known {
 
 /// All of them in the object under review.
 pub(crate) fn names(review: &Review, context: &dyn Context) -> Names {
-    let holder = match &review.object {
-        Object::Workload(workload) => &workload.meta,
-        Object::Other(meta) => meta,
-        _ => return Names::default(),
-    };
+    let holder = review.meta();
     if has(holder, Traits::DELETING) {
         return Names::default();
     }
@@ -123,11 +103,7 @@ pub(crate) fn names(review: &Review, context: &dyn Context) -> Names {
 
 /// One step less where only a test on demand uses a name.
 pub(crate) fn weighed(reference: &Reference, severity: Severity) -> Severity {
-    match severity {
-        _ if !has(&reference.holder, Traits::TEST_HOOK) => severity,
-        Severity::Error => Severity::Warning,
-        Severity::Warning | Severity::Info => Severity::Info,
-    }
+    if has(&reference.holder, Traits::TEST_HOOK) { severity.weaker() } else { severity }
 }
 
 impl Dialled {

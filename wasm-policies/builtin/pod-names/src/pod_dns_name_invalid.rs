@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use headlint_policy_sdk::labels::ordinal;
 use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::{Object, ObjectRef, Reference, Traits, Workload};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+};
 
 use crate::deployment_pod_dns_name::NAMELESS;
-use crate::dialled::{Dialled, HOLDERS, Names, names, weighed};
+use crate::dialled::{Dialled, Names, names, weighed};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -17,7 +19,7 @@ pub const RULE: Rule = Rule {
     action: Action::Warn,
     default_on: true,
     heals_later: true,
-    kinds: HOLDERS,
+    kinds: NAME_SERVICES,
     operations: WRITTEN,
     summary: "a client dials a Pod of a StatefulSet by a name that no Pod has",
     documentation: include_str!("pod-dns-name-invalid.md"),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use headlint_policy_sdk::ports::{injected, serving, targets};
 use headlint_policy_sdk::service::{has, headless, refused, selectorless, workloads};
 use headlint_policy_sdk::types::{
-    Endpoints, IntOrString, Metadata, Object, Reference, ReferenceVia, Service, ServicePort,
-    Traits, Workload,
+    Endpoints, IntOrString, Metadata, Reference, ReferenceVia, Service, ServicePort, Traits,
+    Workload,
 };
 use headlint_policy_sdk::{
     Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
@@ -46,11 +46,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
-    let holder = match &review.object {
-        Object::Workload(workload) => &workload.meta,
-        Object::Other(meta) => meta,
-        _ => return,
-    };
+    let holder = review.meta();
     if has(holder, Traits::DELETING) {
         return;
     }
@@ -413,7 +409,7 @@ mod tests {
         World, container, dials, named, number, published, review, service, slice, workload,
     };
     use headlint_policy_sdk::fake::Snapshot;
-    use headlint_policy_sdk::types::ByteRange;
+    use headlint_policy_sdk::types::{ByteRange, Object};
 
     fn replaced(text: &str, hosts: &[(usize, &str, i64, i64)]) -> Option<String> {
         replace_ports(

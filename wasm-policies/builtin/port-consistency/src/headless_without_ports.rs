@@ -1,7 +1,7 @@
 //! A headless Service without ports, of which somebody wants one.
 
-use headlint_policy_sdk::service::{has, headless, refused, selectorless};
-use headlint_policy_sdk::types::{IntOrString, Reference, ReferenceVia, Traits};
+use headlint_policy_sdk::service::settled_headless;
+use headlint_policy_sdk::types::{IntOrString, Reference, ReferenceVia};
 use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
 
 /// The rule.
@@ -19,15 +19,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
-    let Some(service) = review.service() else { return };
-    let settled = Traits::OPERATOR_MANAGED | Traits::DELETING;
-    if !service.ports.is_empty()
-        || !headless(service)
-        // Its endpoints have ports of their own.
-        || selectorless(service)
-        || refused(service)
-        || has(&service.meta, settled)
-    {
+    // Without a selector, its endpoints have ports of their own.
+    let Some(service) = settled_headless(review) else { return };
+    if !service.ports.is_empty() {
         return;
     }
     let meta = &service.meta.ref_;

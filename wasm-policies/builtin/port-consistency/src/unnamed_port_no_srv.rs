@@ -1,7 +1,7 @@
 //! A port without a name, for which somebody asks by name.
 
-use headlint_policy_sdk::service::{dns_label, has, headless, refused, selectorless};
-use headlint_policy_sdk::types::{ReferenceVia, Traits};
+use headlint_policy_sdk::service::{dns_label, settled_headless};
+use headlint_policy_sdk::types::ReferenceVia;
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
@@ -21,15 +21,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
-    let Some(service) = review.service() else { return };
+    let Some(service) = settled_headless(review) else { return };
     let [port] = service.ports.as_slice() else { return };
-    let settled = Traits::OPERATOR_MANAGED | Traits::DELETING;
-    if !port.name.is_empty()
-        || !headless(service)
-        || selectorless(service)
-        || refused(service)
-        || has(&service.meta, settled)
-    {
+    if !port.name.is_empty() {
         return;
     }
     let meta = &service.meta.ref_;

@@ -1,6 +1,6 @@
 //! Objects for tests, all in the namespace `default`.
 
-use headlint_policy_sdk::fake::Snapshot;
+use headlint_policy_sdk::fake::{self, Snapshot};
 use headlint_policy_sdk::types::{
     Container, ContainerPort, ContainerRole, EndpointPort, EndpointSubset, Endpoints, IntOrString,
     Label, Metadata, Object, ObjectRef, PodTemplate, Reference, ReferenceVia, Service, ServicePort,
@@ -75,19 +75,10 @@ pub(crate) fn published(name: &str, port: i64, target_port: Option<IntOrString>)
 /// A headless Service that selects `app: <name>`.
 pub(crate) fn service(name: &str, ports: Vec<ServicePort>) -> Service {
     Service {
-        meta: meta("v1", "Service", name),
-        service_type: "ClusterIP".to_owned(),
         cluster_ip: Some("None".to_owned()),
-        cluster_ips: Vec::new(),
         selector: labels(&[("app", name)]),
         ports,
-        publish_not_ready_addresses: false,
-        external_name: None,
-        session_affinity: None,
-        internal_traffic_policy: None,
-        ip_families: Vec::new(),
-        ip_family_policy: None,
-        type_errors: Vec::new(),
+        ..fake::service(meta("v1", "Service", name))
     }
 }
 

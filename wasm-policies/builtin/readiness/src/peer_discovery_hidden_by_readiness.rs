@@ -2,9 +2,9 @@
 
 use headlint_policy_sdk::labels::ordinal;
 use headlint_policy_sdk::ports::serving;
-use headlint_policy_sdk::service::{has, headless, refused, selectorless};
+use headlint_policy_sdk::service::{headless, settled_headless};
 use headlint_policy_sdk::types::{
-    Metadata, Reference, ReferenceVia, Service, StatefulSet, Traits, Workload,
+    Metadata, Reference, ReferenceVia, Service, StatefulSet, Workload,
 };
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
@@ -25,14 +25,8 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
-    let Some(service) = review.service() else { return };
-    let settled = Traits::OPERATOR_MANAGED | Traits::DELETING;
-    if !headless(service)
-        || selectorless(service)
-        || service.publish_not_ready_addresses
-        || refused(service)
-        || has(&service.meta, settled)
-    {
+    let Some(service) = settled_headless(review) else { return };
+    if service.publish_not_ready_addresses {
         return;
     }
     let meta = &service.meta.ref_;

@@ -1,6 +1,6 @@
 //! Clients that are sent to Pods before these are ready.
 
-use headlint_policy_sdk::service::{has, headless, refused, selectorless, workloads};
+use headlint_policy_sdk::service::{has, settled_headless, workloads};
 use headlint_policy_sdk::types::{Object, ObjectRef, ReferenceVia, Traits};
 use headlint_policy_sdk::{
     Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, WRITTEN,
@@ -45,14 +45,8 @@ fn is_peer(holder: &ObjectRef, context: &dyn Context) -> bool {
 }
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
-    let Some(service) = review.service() else { return };
-    let settled = Traits::OPERATOR_MANAGED | Traits::DELETING;
-    if !headless(service)
-        || selectorless(service)
-        || !service.publish_not_ready_addresses
-        || refused(service)
-        || has(&service.meta, settled)
-    {
+    let Some(service) = settled_headless(review) else { return };
+    if !service.publish_not_ready_addresses {
         return;
     }
     // Which Pods are its own has to be known.

@@ -38,7 +38,7 @@ fn has_key(context: &dyn Context, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::fake::{self, Snapshot};
     use headlint_policy_sdk::types::{
         Label, Metadata, Object, ObjectRef, PodTemplate, Service, Traits, Workload,
     };
@@ -46,30 +46,16 @@ mod tests {
 
     /// A Service with nothing but a name.
     pub(crate) fn service() -> Service {
-        Service {
-            meta: Metadata {
-                ref_: ObjectRef {
-                    api_version: "v1".to_owned(),
-                    kind: "Service".to_owned(),
-                    namespace: "shop".to_owned(),
-                    name: "db".to_owned(),
-                },
-                labels: Vec::new(),
-                traits: Traits::empty(),
+        fake::service(Metadata {
+            ref_: ObjectRef {
+                api_version: "v1".to_owned(),
+                kind: "Service".to_owned(),
+                namespace: "shop".to_owned(),
+                name: "db".to_owned(),
             },
-            service_type: "ClusterIP".to_owned(),
-            cluster_ip: None,
-            cluster_ips: Vec::new(),
-            selector: Vec::new(),
-            ports: Vec::new(),
-            publish_not_ready_addresses: false,
-            external_name: None,
-            session_affinity: None,
-            internal_traffic_policy: None,
-            ip_families: Vec::new(),
-            ip_family_policy: None,
-            type_errors: Vec::new(),
-        }
+            labels: Vec::new(),
+            traits: Traits::empty(),
+        })
     }
 
     pub(crate) fn labels(pairs: &[(&str, &str)]) -> Vec<Label> {

@@ -70,7 +70,7 @@ pub(crate) fn first_pod(set: &Workload, service: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use headlint_policy_sdk::fake::Snapshot;
+    use headlint_policy_sdk::fake::{self, Snapshot};
     use headlint_policy_sdk::types::{
         Container, Label, LabelSelector, Metadata, Object, ObjectRef, PodTemplate, Service,
         StatefulSet, Traits, Workload,
@@ -141,19 +141,9 @@ pub(crate) mod tests {
     /// Headless, over `app=db`.
     pub(crate) fn service() -> Service {
         Service {
-            meta: metadata("v1", "Service"),
-            service_type: "ClusterIP".to_owned(),
             cluster_ip: Some("None".to_owned()),
-            cluster_ips: Vec::new(),
             selector: labels(&[("app", "db")]),
-            ports: Vec::new(),
-            publish_not_ready_addresses: false,
-            external_name: None,
-            session_affinity: None,
-            internal_traffic_policy: None,
-            ip_families: Vec::new(),
-            ip_family_policy: None,
-            type_errors: Vec::new(),
+            ..fake::service(metadata("v1", "Service"))
         }
     }
 
