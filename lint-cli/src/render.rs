@@ -16,6 +16,7 @@ use headlint_policies::manifest::{Source, Span};
 use self::align::{Aligned, Document, documents};
 use crate::args::RenderArgs;
 use crate::error::Error;
+use crate::report::byte_at;
 use crate::tool::run;
 
 /// What a tool made of a folder.
@@ -172,12 +173,7 @@ impl<'r> Templates<'r> {
 
     /// The same for what could not be read.
     fn locate_error(&mut self, error: &InputError) -> Option<Location> {
-        let above = error.line? as usize - 1;
-        let mut lines = self.rendered.text.split_inclusive('\n');
-        let start: usize = lines.by_ref().take(above).map(str::len).sum();
-        let column = error.column.map_or(0, |column| column as usize - 1);
-        let line = lines.next().unwrap_or_default();
-        let at = start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        let at = byte_at(&self.rendered.text, error.line?.into(), error.column.unwrap_or(1).into());
         self.locate(at..at)
     }
 }

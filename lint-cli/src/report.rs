@@ -29,3 +29,12 @@ fn relative(file: &str) -> String {
     }
     parts.into_iter().collect::<PathBuf>().display().to_string()
 }
+
+/// The byte of a text that a report means by a line and a character of it, both
+/// counting from 1; lines end as in reports. The end of the line for one behind it.
+pub(crate) fn byte_at(text: &str, line: u64, column: u64) -> usize {
+    let before = |number: u64| usize::try_from(number).unwrap_or(1).saturating_sub(1);
+    let start: usize = text.split_inclusive('\n').take(before(line)).map(str::len).sum();
+    let line = text[start..].split('\n').next().unwrap_or_default().trim_end();
+    start + line.char_indices().nth(before(column)).map_or(line.len(), |(at, _)| at)
+}

@@ -22,6 +22,7 @@ mod balancer;
 mod certificate;
 mod claims;
 mod kubectl;
+mod kubelet;
 mod load;
 mod network;
 mod process;

@@ -15,6 +15,7 @@ use headlint_policies::fix::Editable;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::text::Lines;
+use crate::report::byte_at;
 
 /// Who says it.
 const SOURCE: &str = "headlint";
@@ -85,11 +86,9 @@ fn mistake(message: String, range: gen_lsp_types::Range) -> Diagnostic {
 
 /// From a character of a line on, both counting from 1; lines end as in reports.
 fn rest_of_line(text: &str, line: u64, column: u64) -> Range<usize> {
-    let before = |number: u64| usize::try_from(number).unwrap_or(1).saturating_sub(1);
-    let start: usize = text.split_inclusive('\n').take(before(line)).map(str::len).sum();
-    let line = text[start..].split('\n').next().unwrap_or_default().trim_end();
-    let skipped = line.char_indices().nth(before(column)).map_or(line.len(), |(at, _)| at);
-    start + skipped..start + line.len()
+    let start = byte_at(text, line, column);
+    let rest = text[start..].split('\n').next().unwrap_or_default();
+    start..start + rest.trim_end().len()
 }
 
 /// What would mend a finding, if anything would.

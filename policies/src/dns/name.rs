@@ -1,5 +1,6 @@
 //! Names of the zone, taken apart and put together.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::answer::UNKNOWN_ADDRESS;
@@ -103,14 +104,14 @@ impl Bundle {
 ///
 /// # Source
 /// CoreDNS v1.15 `plugin/kubernetes/kubernetes.go` (`endpointHostname`).
-pub(super) fn host(endpoint: &Endpoint<'_>) -> String {
+pub(super) fn host<'e>(endpoint: &'e Endpoint<'_>) -> Cow<'e, str> {
     match (&endpoint.hostname, &endpoint.who) {
-        (Some(hostname), _) => hostname.clone(),
-        (None, Behind::Pod(_)) => UNKNOWN_ADDRESS.to_owned(),
+        (Some(hostname), _) => hostname.into(),
+        (None, Behind::Pod(_)) => UNKNOWN_ADDRESS.into(),
         (None, Behind::Written { address, .. }) if !endpoint.v4 && !endpoint.v6 => {
-            address.replace('.', "-")
+            address.replace('.', "-").into()
         }
-        (None, Behind::Written { address, .. }) => dashed(address),
+        (None, Behind::Written { address, .. }) => dashed(address).into(),
     }
 }
 

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cluster::Cluster;
-
-const NODE: &str = "node";
 
 /// A Pod that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +27,7 @@ pub(super) struct Pods {
 impl Pods {
     /// Makes a node for them.
     pub(super) fn new(cluster: &Cluster, dual_stack: bool) -> Self {
-        let node = json!({"metadata": {"name": NODE}});
-        cluster.call(Method::POST, "/api/v1/nodes", &node).expect("a node");
+        cluster.make_node();
         Self { dual_stack, addresses: BTreeMap::new(), seen: Vec::new() }
     }
 
@@ -54,34 +50,23 @@ impl Pods {
             .collect();
         let mut is_news = false;
         self.seen.clear();
-        for mut pod in list("/api/v1/pods") {
+        for pod in list("/api/v1/pods") {
             let (namespace, name) = (text(&pod, "namespace"), text(&pod, "name"));
             let count = u16::try_from(self.addresses.len()).expect("not that many Pods");
             let uid = text(&pod, "uid");
             let number = *self.addresses.entry(uid).or_insert(count);
             let v4 = format!("10.244.{}.{}", number / 250, number % 250 + 1);
             let v6 = self.dual_stack.then(|| format!("fd00:10:244::{:x}", number + 1));
-            let place = format!("/api/v1/namespaces/{namespace}/pods/{name}");
             if pod["spec"]["nodeName"].is_null() {
                 is_news = true;
-                let binding = json!({
-                    "metadata": {"name": name, "namespace": namespace},
-                    "target": {"kind": "Node", "name": NODE},
-                });
                 // It may be gone by now; the next round tells.
-                let _ = cluster.call(Method::POST, &format!("{place}/binding"), &binding);
+                let _ = cluster.bind(&namespace, &name);
                 continue;
             }
             if pod["status"]["podIP"].is_null() {
                 is_news = true;
-                let ips = [Some(v4.clone()), v6.clone()].into_iter().flatten();
-                pod["status"] = json!({
-                    "phase": "Running",
-                    "podIP": v4,
-                    "podIPs": ips.map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-                    "conditions": [{"type": "Ready", "status": "True"}],
-                });
-                let _ = cluster.call(Method::PUT, &format!("{place}/status"), &pod);
+                let ips: Vec<_> = [Some(v4), v6].into_iter().flatten().collect();
+                let _ = cluster.report(&pod, &ips, true);
                 continue;
             }
             let owner = maker(&pod).unwrap_or_else(|| ("Pod".to_owned(), name.clone()));

@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[(&str, Test)] =
 const STAGES: usize = 4;
 
 fn the_real_thing_shows_what_rules_say(cluster: &Cluster) {
-    stage::make_node(cluster);
+    cluster.make_node();
     let server = Mutex::new(Server::start(cluster, "cluster.local", 5));
     let wanted = std::env::var("HEADLINT_TRUTH").ok();
     let declared = truth::declared().into_iter();

@@ -16,8 +16,6 @@ use headlint_tests::truth::{Cut, Fact, Records, Scene, Stored};
 use hyper::Method;
 use serde_json::{Value, json};
 
-/// The one that all Pods are said to run on.
-const NODE: &str = "node";
 /// Of its Service, which tells that CoreDNS knows all that was there before it.
 const LAST: &str = "after-all-others";
 /// Of its endpoints.
@@ -25,12 +23,6 @@ const NOWHERE: &str = "192.0.2.1";
 /// Far beyond what any controller takes on a busy machine, for what may never be
 /// seen.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Endpoints of Pods without a Node aren't published.
-pub(crate) fn make_node(cluster: &Cluster) {
-    let node = json!({"metadata": {"name": NODE}});
-    cluster.call(Method::POST, "/api/v1/nodes", &node).unwrap();
-}
 
 /// An address that no other Pod has.
 fn next_address() -> Ipv4Addr {
@@ -155,25 +147,14 @@ impl<'c> Stage<'c> {
                 continue;
             }
             if pod["spec"]["nodeName"].is_null() {
-                let binding = json!({
-                    "apiVersion": "v1", "kind": "Binding",
-                    "metadata": {"name": pod["metadata"]["name"]},
-                    "target": {"apiVersion": "v1", "kind": "Node", "name": NODE},
-                });
-                let bound =
-                    namespace.cluster().call(Method::POST, &format!("{path}/binding"), &binding);
-                bound.unwrap();
+                let name = pod["metadata"]["name"].as_str().unwrap();
+                namespace.cluster().bind(namespace.name(), name).unwrap();
                 pod = namespace.cluster().get(&path).unwrap();
             }
             let address = next_address().to_string();
-            let ready = if self.unready { "False" } else { "True" };
-            pod["status"] = json!({
-                "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
-                "conditions": [{"type": "Ready", "status": ready}],
-            });
-            self.pods.lock().unwrap().insert(address, made_by(&pod));
+            self.pods.lock().unwrap().insert(address.clone(), made_by(&pod));
             // A controller may have changed it meanwhile; then it comes again.
-            let _ = namespace.cluster().call(Method::PUT, &format!("{path}/status"), &pod);
+            let _ = namespace.cluster().report(&pod, &[address], !self.unready);
         }
     }
 
