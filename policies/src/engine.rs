@@ -252,7 +252,7 @@ fn pool(at_once: u32) -> PoolingAllocationConfig {
     // A slot remembers the memory of the policy that ran in it last. Another
     // policy has to map its own in its place, and to fault in every page that
     // it touches, so that each policy gets slots of its own.
-    const POLICIES: u32 = 8;
+    const POLICIES: u32 = 16;
     // wit-component wraps a guest in two small modules that adapt calls; a
     // guest that came through an adapter has a few more.
     const MODULES: u32 = 10;

@@ -42,6 +42,15 @@ pub struct Judgement<'e> {
     pub cost: Cost,
 }
 
+/// A policy, and which of its rules are asked about an object.
+#[derive(Debug)]
+pub struct Asked<'p> {
+    /// Which policy.
+    pub policy: &'p Policy,
+    /// Positions in the list of its rules, not none.
+    pub rules: Vec<u32>,
+}
+
 /// One object, as the policies are asked about it.
 pub struct Question<'e> {
     filter: &'e RuleFilter,
@@ -61,31 +70,36 @@ impl<'e> Question<'e> {
 
     /// The policies that have anything to say about such an object, in order of
     /// name: none if a controller wrote it.
-    pub fn policies<'p>(&self, engine: &'p Engine) -> Vec<&'p Policy> {
+    pub fn policies<'p>(&self, engine: &'p Engine) -> Vec<Asked<'p>> {
         if self.subject.projected().is_controlled() {
             return Vec::new();
         }
         let (kind, operation) = (self.subject.kind(), self.subject.operation());
-        let reports = |rule: &RuleInfo| {
-            self.filter.admits(rule)
-                && rule.kinds.iter().any(|it| it == kind)
+        let is_asked = |rule: &RuleInfo| {
+            rule.kinds.iter().any(|it| it == kind)
                 && rule.operations.contains(&operation)
+                && self.filter.admits(rule)
+                && (rule.texts.is_empty() || self.subject.may_have(&rule.texts))
         };
-        let wants = |policy: &&Policy| policy.wants(kind) && policy.rules().iter().any(reports);
-        engine.policies().iter().filter(wants).collect()
+        let wanting = engine.policies().iter().filter(|policy| policy.wants(kind));
+        let asked = wanting.map(|policy| {
+            let rules = (0..).zip(policy.rules()).filter(|(_, rule)| is_asked(rule));
+            Asked { policy, rules: rules.map(|(at, _)| at).collect() }
+        });
+        asked.filter(|asked| !asked.rules.is_empty()).collect()
     }
 
     /// Asks one policy.
-    pub fn ask<'p>(&self, policy: &'p Policy, patience: Patience) -> Judgement<'p> {
-        let evaluation = policy.evaluate(&self.subject, &self.inventory, patience);
+    pub fn ask<'p>(&self, asked: &Asked<'p>, patience: Patience) -> Judgement<'p> {
+        let Asked { policy, rules } = asked;
+        let evaluation = policy.evaluate(rules.clone(), &self.subject, &self.inventory, patience);
         let verdicts = evaluation.verdicts.map(|mut verdicts| {
-            let admitted = |id: &str| {
-                policy.rules().iter().any(|rule| rule.id == id && self.filter.admits(rule))
-            };
+            let is_asked =
+                |id: &str| rules.iter().any(|rule| policy.rules()[*rule as usize].id == id);
             let mut seen = BTreeSet::new();
             verdicts.retain(|verdict| {
                 let range = verdict.range.as_ref().map(|range| (range.start, range.end));
-                admitted(&verdict.rule)
+                is_asked(&verdict.rule)
                     && seen.insert((verdict.rule.clone(), verdict.path.to_string(), range))
             });
             verdicts
@@ -104,6 +118,6 @@ pub fn evaluate<'e>(
     admits: impl Fn(&Policy) -> bool,
 ) -> Vec<Judgement<'e>> {
     let question = Question::new(filter, subject, inventory);
-    let policies = question.policies(engine).into_iter().filter(|policy| admits(policy));
-    policies.map(|policy| question.ask(policy, Patience::Deadline)).collect()
+    let asked = question.policies(engine).into_iter().filter(|asked| admits(asked.policy));
+    asked.map(|asked| question.ask(&asked, Patience::Deadline)).collect()
 }

@@ -184,7 +184,7 @@ impl<'i> Case<'i> {
             if is_changed {
                 version
             } else {
-                version.read_from(Box::new(move |part| text.says(part)))
+                version.searched_by(Box::new(move |texts| text.has_one(texts)))
             }
         };
         let new = version(self.item);
@@ -469,10 +469,10 @@ fn ask<'e>(
     let wanted = policies.len();
     let mut judgements: Vec<_> = policies
         .into_iter()
-        .filter(|policy| patience[policy.name()].lasts())
-        .map(|policy| {
+        .filter(|asked| patience[asked.policy.name()].lasts())
+        .map(|asked| {
             let before = cpu_time();
-            let judgement = question.ask(policy, engine::Patience::Deadline);
+            let judgement = question.ask(&asked, engine::Patience::Deadline);
             (judgement, cpu_time().saturating_sub(before))
         })
         .collect();

@@ -25,6 +25,7 @@ mod object;
 mod origin;
 mod problem;
 mod scalar;
+mod search;
 mod source;
 mod stream;
 mod template;
@@ -32,12 +33,12 @@ mod yaml;
 
 use std::sync::Arc;
 
-use memchr::memmem;
-
 pub use self::edit::Splice;
 pub use self::locate::locate;
 pub use self::node::{Entry, Node, Span, Style, Value};
 use self::origin::Format;
+pub(crate) use self::search::can_be_found;
+pub use self::search::has_one;
 pub use self::source::{MAX_SOURCE_BYTES, Position, Source, too_large};
 use crate::finding::{InputError, Skipped};
 
@@ -75,10 +76,10 @@ impl Document {
         self.source.position(self.span.start).line
     }
 
-    /// Whether a text stands in the object as it is written, or, where it can't be
-    /// read without what is around it, in that.
-    pub fn says(&self, text: &str) -> bool {
-        memmem::find(self.origin.text(&self.source).as_bytes(), text.as_bytes()).is_some()
+    /// Whether one of these texts may be in the object, as [`has_one`] tells; where
+    /// it can't be read without what is around it, in that.
+    pub fn has_one(&self, texts: &[String]) -> bool {
+        has_one(self.origin.text(&self.source).as_bytes(), texts)
     }
 
     /// Reads the object again: trees are not kept in memory.

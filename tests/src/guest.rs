@@ -112,7 +112,7 @@ impl Guest {
     fn text(&self) -> String {
         // The description: name, version, rules, schema; one rule; its kinds.
         const AT: u32 = 4096;
-        let (rule, kinds, strings) = (AT + 32, AT + 32 + 40, AT + 32 + 40 + 16);
+        let (rule, kinds, strings) = (AT + 32, AT + 32 + 48, AT + 32 + 48 + 16);
         let mut text = Vec::new();
         let mut string = |content: &str| {
             let at = strings + text.len() as u32;
@@ -126,8 +126,8 @@ impl Guest {
         // The bytes of severity, action, default-on and heals-later: warning,
         // warn, yes, no.
         description.extend(words(&[name[0], name[1], 0x0001_0001, kinds, 2]));
-        // Operations: all but DELETE.
-        description.extend(words(&[0b011]));
+        // Operations: all but DELETE. Texts: none.
+        description.extend(words(&[0b011, 0, 0]));
         description.extend(words(&[name, name].concat()));
         description.extend(words(&[first, second].concat()));
         description.extend(text);
@@ -158,8 +158,8 @@ impl Guest {
                 (param i32 i32) (result i32)
                 i32.const 16)
               (func (export "headlint:policy/rules@1.0.0-rc.2#evaluate")
-                (param $settings i32) (param $length i32) (param $operation i32) (param $origin i32)
-                (result i32)
+                (param $rules i32) (param $count i32) (param $settings i32) (param $length i32)
+                (param $operation i32) (param $origin i32) (result i32)
                 {evaluate})
               {items})"#,
             imports = self.imports,

@@ -71,7 +71,7 @@ impl Admission {
     /// malformed one isn't answered with 200, so that the API server's
     /// failurePolicy decides.
     pub async fn review(&self, body: Bytes, due: Instant) -> Reply {
-        match self.answer(&body, due).await {
+        match self.answer(body, due).await {
             Ok(reply) => reply,
             Err(malformed) => {
                 self.metrics.request("", "", metrics::Verdict::Malformed);
@@ -81,10 +81,10 @@ impl Admission {
         }
     }
 
-    async fn answer(&self, body: &[u8], due: Instant) -> Result<Reply, Malformed> {
-        let request = parse(body)?;
+    async fn answer(&self, body: Bytes, due: Instant) -> Result<Reply, Malformed> {
+        let request = parse(&body)?;
         let about = About::of(&request);
-        let Some(event) = event(request)? else {
+        let Some(event) = event(request, &body)? else {
             let answer = about.declined();
             self.metrics.request(&about.kind, &about.operation, metrics::Verdict::Allowed);
             return Ok(Reply::json(answer.body(&about.uid)));
@@ -135,21 +135,22 @@ impl Judge for Admission {
         let runtime = self.runtime.load_full();
         let question = Question::new(runtime.rules(), subject, inventory);
         let mut verdicts = Vec::new();
-        for policy in question.policies(runtime.engine()) {
-            let judgement = question.ask(policy, Patience::Deadline);
+        for asked in question.policies(runtime.engine()) {
+            let judgement = question.ask(&asked, Patience::Deadline);
             self.metrics.evaluation(&judgement);
             let told = judgement.verdicts.unwrap_or_default().into_iter();
-            verdicts.extend(told.filter(|verdict| is_sent(&runtime, policy, subject, verdict)));
+            let is_sent = |verdict: &Verdict| is_sent(&runtime, asked.policy, subject, verdict);
+            verdicts.extend(told.filter(is_sent));
         }
         verdicts
     }
 }
 
-/// What is judged; none where nothing is.
-fn event(request: Request) -> Result<Option<Event>, Malformed> {
+/// What is judged; none where nothing is. The request was read from the body.
+fn event(request: Request, body: &Bytes) -> Result<Option<Event>, Malformed> {
     let namespace = request.namespace;
     let read = |field, tree| {
-        Reviewed::read(tree, &namespace)
+        Reviewed::read(tree, &namespace, body.clone())
             .map_err(|error| Malformed::Object { field, problem: error.to_string() })
     };
     Ok(Some(match request.asked {

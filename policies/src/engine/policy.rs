@@ -17,6 +17,7 @@ use super::v1::{self, State};
 use super::{FaultReason, Limits, Patience};
 use crate::finding::{Edit, ObjectRef, Severity};
 use crate::inventory::Inventory;
+use crate::manifest;
 use crate::model::Projected;
 use crate::path::Path;
 
@@ -96,6 +97,8 @@ pub struct RuleInfo {
     pub kinds: Vec<String>,
     /// What may happen to such an object.
     pub operations: Vec<Operation>,
+    /// Texts of which such an object must have one; empty: any object will do.
+    pub texts: Vec<String>,
     /// One line.
     pub summary: String,
     /// Markdown.
@@ -124,14 +127,14 @@ pub enum SettingsError {
 /// Makes the JSON form of an object when a policy asks for it.
 type Json = Box<dyn Fn() -> Value + Send + Sync>;
 
-/// Looks for a text in what an object was read from.
-type Written = Box<dyn Fn(&str) -> bool + Send + Sync>;
+/// Whether one of these texts may be in what an object was read from.
+type Has = Box<dyn Fn(&[String]) -> bool + Send + Sync>;
 
 /// A version of an object: its projection, and its JSON on demand.
 pub struct Version {
     projected: Arc<Projected>,
     json: Option<Json>,
-    written: Option<Written>,
+    has: Option<Has>,
     read: OnceLock<(Value, Extent)>,
 }
 
@@ -139,18 +142,19 @@ impl Version {
     /// `json` is called at most once, and only if a policy asks for what the
     /// typed records don't carry.
     pub fn new(projected: Arc<Projected>, json: Json) -> Self {
-        Self { projected, json: Some(json), written: None, read: OnceLock::new() }
+        Self { projected, json: Some(json), has: None, read: OnceLock::new() }
     }
 
-    /// The same, of a text that need not become JSON to look for something in it.
+    /// The same, of which it can be told whether some texts are in it
+    /// ([`crate::manifest::has_one`]). Without it they may be.
     #[must_use]
-    pub fn read_from(self, written: Written) -> Self {
-        Self { written: Some(written), ..self }
+    pub fn searched_by(self, has: Has) -> Self {
+        Self { has: Some(has), ..self }
     }
 
     /// Of an object of which nothing but the projection is kept.
     pub fn without_json(projected: Arc<Projected>) -> Self {
-        Self { projected, json: None, written: None, read: OnceLock::new() }
+        Self { projected, json: None, has: None, read: OnceLock::new() }
     }
 }
 
@@ -205,13 +209,9 @@ impl Subject {
         }))
     }
 
-    /// Whether a text stands in what a version was read from.
-    pub(crate) fn is_written(&self, old: bool, text: &str) -> bool {
-        let version = if old { self.old.as_ref() } else { Some(&self.new) };
-        match version.and_then(|version| version.written.as_ref()) {
-            Some(written) => written(text),
-            None => self.json(old).is_some_and(|(json, _)| json.to_string().contains(text)),
-        }
+    /// Whether one of these texts may be in the version that counts.
+    pub(crate) fn may_have(&self, texts: &[String]) -> bool {
+        self.new.has.as_ref().is_none_or(|has| has(texts))
     }
 
     /// What happens to it.
@@ -227,8 +227,9 @@ impl Subject {
     }
 
     /// What a policy with these settings is asked.
-    pub(crate) fn review(&self, settings: &str) -> rules::Review {
+    pub(crate) fn review(&self, rules: Vec<u32>, settings: &str) -> rules::Review {
         rules::Review {
+            rules,
             settings: settings.to_owned(),
             operation: match self.operation {
                 Operation::Create => rules::Operation::Create,
@@ -423,9 +424,11 @@ impl Policy {
         Ok(())
     }
 
-    /// Evaluates it on one object, in an instance of its own.
+    /// Asks some of its rules, by their positions, about one object, in an instance
+    /// of its own.
     pub(crate) fn evaluate(
         &self,
+        rules: Vec<u32>,
         subject: &Arc<Subject>,
         inventory: &Arc<dyn Inventory + Send + Sync>,
         patience: Patience,
@@ -435,7 +438,7 @@ impl Policy {
         let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
         let mut store = v1::store(self.pre.engine(), &self.limits, patience, evaluation);
         let verdicts = match &self.settings {
-            Ok(settings) => self.call(&mut store, &subject.review(settings)),
+            Ok(settings) => self.call(&mut store, &subject.review(rules, settings)),
             Err(reason) => Err(reason.clone()),
         };
         let peak_memory = store.data().memory.peak;
@@ -563,6 +566,12 @@ fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> 
         if rule.kinds.is_empty() {
             return Err(FaultReason::Malformed(format!("no kinds for the rule `{}`", rule.id)));
         }
+        if let Some(text) = rule.texts.iter().find(|text| !manifest::can_be_found(text)) {
+            return Err(FaultReason::Malformed(format!(
+                "the text `{text}` for the rule `{}`, which is not of letters, digits and `-._/`",
+                rule.id
+            )));
+        }
         if rule.operations.is_empty() {
             return Err(FaultReason::Malformed(format!(
                 "no operations for the rule `{}`",
@@ -595,6 +604,7 @@ fn rule_info(rule: rules::Rule) -> RuleInfo {
         .filter(|(flag, _)| rule.operations.contains(*flag))
         .map(|(_, operation)| operation)
         .collect(),
+        texts: rule.texts,
         summary: rule.summary,
         documentation: rule.documentation,
     }

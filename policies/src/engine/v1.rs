@@ -226,12 +226,6 @@ impl context::Host for State {
         }
     }
 
-    fn written(&mut self, version: Version, text: String) -> Result<bool> {
-        let subject = self.subject()?;
-        self.meter.call()?;
-        Ok(subject.is_written(version == Version::Old, &text))
-    }
-
     fn query(
         &mut self,
         version: Version,

@@ -72,9 +72,6 @@ pub trait Context {
     fn cluster(&self) -> ClusterProfile;
     /// The object under review as JSON.
     fn raw(&self, version: Version) -> Option<String>;
-    /// Whether a text stands in what the object under review was read from: a
-    /// cheap question before [`Context::raw`] or [`Context::query`].
-    fn written(&self, version: Version, text: &str) -> bool;
     /// A JSONPath query over the object under review.
     ///
     /// # Errors
@@ -211,10 +208,6 @@ impl Context for Host {
 
     fn raw(&self, version: Version) -> Option<String> {
         host::raw(version)
-    }
-
-    fn written(&self, version: Version, text: &str) -> bool {
-        host::written(version, text)
     }
 
     fn query(&self, version: Version, path: &str) -> Result<Vec<QueryMatch>, QueryError> {

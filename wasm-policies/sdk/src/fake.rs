@@ -194,10 +194,6 @@ impl Context for Snapshot {
         None
     }
 
-    fn written(&self, _version: Version, _text: &str) -> bool {
-        false
-    }
-
     fn query(&self, _version: Version, _path: &str) -> Result<Vec<QueryMatch>, QueryError> {
         Err(QueryError::NoObject)
     }

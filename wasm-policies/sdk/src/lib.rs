@@ -18,6 +18,7 @@
 //!     heals_later: false,
 //!     kinds: &["Service"],
 //!     operations: WRITTEN,
+//!     texts: &[],
 //!     summary: "a Service has no labels",
 //!     documentation: "# service-without-labels\n",
 //!     check,

@@ -68,6 +68,10 @@ pub struct Rule {
     pub kinds: &'static [&'static str],
     /// What may happen to such an object: [`WRITTEN`] for most rules.
     pub operations: Operations,
+    /// Texts of which the object must have one, as it is written, for the rule to find
+    /// anything: keys or parts of values, of ASCII letters, digits and `-._/`. Empty: it
+    /// may find something in any. An object without them costs nothing.
+    pub texts: &'static [&'static str],
     /// One line.
     pub summary: &'static str,
     /// Markdown; its first heading is the id.
@@ -185,10 +189,6 @@ impl Review {
             Object::NetworkPolicy(policy) => &policy.meta,
             Object::Other(meta) => meta,
         }
-    }
-
-    fn kind(&self) -> &str {
-        &self.meta().ref_.kind
     }
 }
 
@@ -324,6 +324,7 @@ pub fn describe(
                 heals_later: rule.heals_later,
                 kinds: rule.kinds.iter().map(|&kind| kind.to_owned()).collect(),
                 operations: rule.operations,
+                texts: rule.texts.iter().map(|&text| text.to_owned()).collect(),
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),
             })
@@ -332,23 +333,20 @@ pub fn describe(
     }
 }
 
-/// Runs every rule that reports on this kind and operation.
+/// Runs the rules that are asked.
 #[must_use]
 pub fn evaluate(rules: &[&Rule], review: wire::Review) -> Vec<wire::Finding> {
     let mut findings = Findings::default();
     let Some(object) = reviewed(Version::New) else { return findings.list };
-    let wire::Review { settings, operation, origin } = review;
-    let (old, now) = match operation {
-        Operation::Create => (None, Operations::CREATE),
-        Operation::Update => (reviewed(Version::Old), Operations::UPDATE),
-        Operation::Delete => (None, Operations::DELETE),
+    let wire::Review { rules: asked, settings, operation, origin } = review;
+    let old = match operation {
+        Operation::Update => reviewed(Version::Old),
+        Operation::Create | Operation::Delete => None,
     };
     let review = Review { settings, object, old, operation, origin };
     let host = Host::default();
-    for rule in rules {
-        if rule.operations.contains(now) && rule.kinds.contains(&review.kind()) {
-            (rule.check)(&review, &host, &mut findings);
-        }
+    for rule in asked.iter().filter_map(|at| rules.get(*at as usize)) {
+        (rule.check)(&review, &host, &mut findings);
     }
     findings.list
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use headlint_policies::engine::{FaultReason, Patience, Policy, Subject, Verdict};
-use headlint_policies::evaluate::{Judgement, Question};
+use headlint_policies::evaluate::{Asked, Judgement, Question};
 use headlint_policies::inventory::{Inventory, Snapshot};
 use tokio::sync::Semaphore;
 use tokio::task;
@@ -54,14 +54,15 @@ pub(super) async fn ask<'r>(
     let question = Question::new(runtime.rules(), subject, &inventory);
     let mut answers = Vec::new();
     let mut held = Instant::now();
-    for policy in question.policies(runtime.engine()) {
+    for asked in question.policies(runtime.engine()) {
+        let policy = asked.policy;
         if suspensions.hold(policy) {
             answers.push(Answer { policy, verdicts: Err(Failure::Suspended) });
             continue;
         }
-        let mut judgement = question.ask(policy, Patience::Slice);
+        let mut judgement = question.ask(&asked, Patience::Slice);
         if judgement.verdicts.as_ref().is_err_and(FaultReason::is_deadline) {
-            judgement = ask_elsewhere(asker, policy, subject, &inventory).await;
+            judgement = ask_elsewhere(asker, &asked, subject, &inventory).await;
             held = Instant::now();
         }
         metrics.evaluation(&judgement);
@@ -79,19 +80,20 @@ pub(super) async fn ask<'r>(
 /// it needs a place that outlives the request's.
 async fn ask_elsewhere<'r>(
     asker: Asker<'r>,
-    policy: &'r Policy,
+    asked: &Asked<'r>,
     subject: &Arc<Subject>,
     inventory: &Arc<dyn Inventory + Send + Sync>,
 ) -> Judgement<'r> {
     let (shared, suspensions) = (Arc::clone(asker.runtime), Arc::clone(asker.suspensions));
     let place = Arc::clone(asker.elsewhere).acquire_owned().await;
     let place = place.expect("nobody closes it");
-    let name = policy.name().to_owned();
+    let policy = asked.policy;
+    let (name, rules) = (policy.name().to_owned(), asked.rules.clone());
     let (subject, inventory) = (Arc::clone(subject), Arc::clone(inventory));
     let asked = task::spawn_blocking(move || {
         let question = Question::new(shared.rules(), &subject, &inventory);
         let policy = shared.engine().policies().iter().find(|policy| policy.name() == name)?;
-        let judgement = question.ask(policy, Patience::Deadline);
+        let judgement = question.ask(&Asked { policy, rules }, Patience::Deadline);
         drop(place);
         suspensions.note(policy, judgement.verdicts.as_ref().err());
         Some((judgement.verdicts, judgement.cost))

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use headlint_policies::compare::{Mark, new_only};
 use headlint_policies::engine::{Origin, Policy, Subject, Verdict, Version};
 use headlint_policies::inventory::{Change, Inventory, Snapshot};
-use headlint_policies::manifest::Node;
+use headlint_policies::manifest::{Node, has_one};
 use headlint_policies::model::{DecodeError, ObjectRef, Projected, project};
 
 use tokio::time::{Instant, timeout_at};
@@ -43,14 +44,16 @@ pub(crate) struct Judged<'r> {
 pub(crate) struct Reviewed {
     pub(crate) tree: Arc<Node>,
     pub(crate) projected: Arc<Projected>,
+    /// What it stands in.
+    body: Bytes,
 }
 
 impl Reviewed {
     /// # Errors
     /// A field whose type no API server lets through.
-    pub(crate) fn read(tree: Node, namespace: &str) -> Result<Self, DecodeError> {
+    pub(crate) fn read(tree: Node, namespace: &str, body: Bytes) -> Result<Self, DecodeError> {
         let projected = Arc::new(project(&tree, namespace)?);
-        Ok(Self { tree: Arc::new(tree), projected })
+        Ok(Self { tree: Arc::new(tree), projected, body })
     }
 
     fn change(&self) -> Change {
@@ -63,9 +66,10 @@ impl Reviewed {
 
     /// The version as policies see it beside the others.
     fn version(&self, world: &Snapshot) -> Version {
-        let tree = Arc::clone(&self.tree);
+        let (tree, body) = (Arc::clone(&self.tree), self.body.clone());
         let projected = situated(&self.projected, world);
         Version::new(projected, Box::new(move || tree.to_json()))
+            .searched_by(Box::new(move |texts| has_one(&body, texts)))
     }
 }
 

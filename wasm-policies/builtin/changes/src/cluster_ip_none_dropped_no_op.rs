@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: Operations::UPDATE,
+    texts: &[],
     summary: "a change leaves out `clusterIP: None`, and the Service stays headless",
     documentation: include_str!("cluster-ip-none-dropped-no-op.md"),
     check,

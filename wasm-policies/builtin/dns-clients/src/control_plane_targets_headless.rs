@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
         "ValidatingWebhookConfiguration",
     ],
     operations: WRITTEN,
+    texts: &[],
     summary: "the API server is to call a headless Service, and can't",
     documentation: include_str!("control-plane-targets-headless.md"),
     check,

@@ -21,6 +21,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
+    texts: &["svc"],
     summary: "a name that ends in `svc` has no namespace in it",
     documentation: include_str!("dns-name-missing-namespace.md"),
     check,

@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
+    texts: &["dnsPolicy"],
     summary: "Pods with `dnsPolicy: Default` dial names of the cluster",
     documentation: include_str!("dns-policy-default.md"),
     check,

@@ -17,13 +17,11 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
+    texts: &["_SERVICE_HOST", "_SERVICE_PORT"],
     summary: "a container uses the variables of a headless Service, and there are none",
     documentation: include_str!("headless-service-env-vars.md"),
     check,
 };
-
-/// What the names of such variables have in them.
-const WORDS: [&str; 2] = ["_SERVICE_HOST)", "_SERVICE_PORT"];
 
 fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
@@ -31,7 +29,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         return;
     }
     let namespace = &workload.meta.ref_.namespace;
-    for container in containers(workload, context, &WORDS) {
+    for container in containers(workload, context) {
         if container.has_others() {
             continue;
         }

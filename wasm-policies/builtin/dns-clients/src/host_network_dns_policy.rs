@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
+    texts: &["hostNetwork"],
     summary: "Pods with hostNetwork dial names of the cluster, and ask the node's DNS for them",
     documentation: include_str!("host-network-dns-policy.md"),
     check,

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
+    texts: &["-Dnetworkaddress.cache.", "-Dsun.net.inetaddr."],
     summary: "a flag is to tell a JVM how long to believe DNS, and doesn't",
     documentation: include_str!("jvm-dns-ttl-ineffective.md"),
     check,
@@ -81,9 +82,6 @@ const FLAGS: [Flag; 4] = [
     },
 ];
 
-/// What their names have in them.
-const WORDS: [&str; 2] = ["-Dnetworkaddress.cache.", "-Dsun.net.inetaddr."];
-
 /// A file of security properties.
 const FILE: &str = "-Djava.security.properties=";
 
@@ -92,7 +90,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     if has(&workload.meta, Traits::DELETING) {
         return;
     }
-    for container in containers(workload, context, &WORDS) {
+    for container in containers(workload, context) {
         let texts = container.texts();
         let has_file = texts.iter().any(|text| text.value.contains(FILE));
         for text in &texts {

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
+    texts: &["._", "_tcp", "_udp", "_sctp"],
     summary: "a client asks for the SRV record of a port that a headless Service doesn't publish",
     documentation: include_str!("srv-name-not-published.md"),
     check,

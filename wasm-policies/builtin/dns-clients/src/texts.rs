@@ -19,16 +19,8 @@ pub(crate) struct Text<'c> {
     pub(crate) variables: usize,
 }
 
-/// The containers of a workload; none where none of the words is anywhere in it,
-/// which is told without reading it.
-pub(crate) fn containers(
-    workload: &Workload,
-    context: &dyn Context,
-    words: &[&str],
-) -> Vec<Container> {
-    if !words.iter().any(|word| context.written(Version::New, word)) {
-        return Vec::new();
-    }
+/// The containers of a workload.
+pub(crate) fn containers(workload: &Workload, context: &dyn Context) -> Vec<Container> {
     let Some(json) = context.raw(Version::New) else { return Vec::new() };
     let Ok(json) = serde_json::from_str::<Value>(&json) else { return Vec::new() };
     let template = &workload.template.path;

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Endpoints"],
     operations: WRITTEN,
+    texts: &[],
     summary: "the Endpoints API is deprecated since Kubernetes 1.33",
     documentation: include_str!("endpoints-api-deprecated.md"),
     check,

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a headless Service publishes another port than its hand-written endpoints serve",
     documentation: include_str!("endpoints-port-number-mismatch.md"),
     check,

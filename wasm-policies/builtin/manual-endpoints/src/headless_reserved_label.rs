@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service", "Endpoints", "EndpointSlice"],
     operations: WRITTEN,
+    texts: &["service.kubernetes.io/headless"],
     summary: "endpoints of a Service with a cluster IP carry the label of headless Services",
     documentation: include_str!("headless-reserved-label.md"),
     check,

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &["publishNotReadyAddresses"],
     summary: "`publishNotReadyAddresses` on a Service without a selector does nothing",
     documentation: include_str!("publish-not-ready-without-selector.md"),
     check,

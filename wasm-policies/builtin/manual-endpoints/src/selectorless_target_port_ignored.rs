@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a Service without a selector has a `targetPort`, which nothing reads",
     documentation: include_str!("selectorless-target-port-ignored.md"),
     check,

@@ -22,6 +22,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["NetworkPolicy"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a NetworkPolicy names a port that no container of its Pods has",
     documentation: include_str!("netpol-named-port-unresolved.md"),
     check,

@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
+    texts: &[],
     summary: "a client dials a Pod of a Deployment by a name, and such Pods have none",
     documentation: include_str!("deployment-pod-dns-name.md"),
     check,

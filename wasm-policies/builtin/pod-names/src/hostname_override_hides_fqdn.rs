@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
+    texts: &["hostnameOverride"],
     summary: "`hostnameOverride` takes the full name away that `subdomain` gives",
     documentation: include_str!("hostname-override-hides-fqdn.md"),
     check,

@@ -21,6 +21,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
+    texts: &[],
     summary: "a client dials a Pod of a StatefulSet by a name that no Pod has",
     documentation: include_str!("pod-dns-name-invalid.md"),
     check,

@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
+    texts: &["setHostnameAsFQDN"],
     summary: "a Pod's full name is to be its host name, and is too long for the kernel",
     documentation: include_str!("pod-fqdn-too-long.md"),
     check,

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["DaemonSet", "Deployment", "ReplicaSet", "ReplicationController"],
     operations: WRITTEN,
+    texts: &["subdomain"],
     summary: "several Pods share one host name in DNS",
     documentation: include_str!("shared-hostname.md"),
     check,

@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: TEMPLATES,
     operations: WRITTEN,
+    texts: &["subdomain"],
     summary: "Pods have a host name and a subdomain, and no Service publishes the name",
     documentation: include_str!("subdomain-service-missing.md"),
     check,

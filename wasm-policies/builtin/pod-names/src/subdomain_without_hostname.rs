@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: TEMPLATES,
     operations: WRITTEN,
+    texts: &["subdomain"],
     summary: "Pods have a subdomain but no host name, and so no name in DNS",
     documentation: include_str!("subdomain-without-hostname.md"),
     check,

@@ -40,6 +40,7 @@ pub const RULE: Rule = Rule {
         "Ingress",
     ],
     operations: WRITTEN,
+    texts: &[],
     summary: "a client dials a headless Service's port, which its Pods don't serve",
     documentation: include_str!("client-dials-headless-service-port.md"),
     check,

@@ -22,6 +22,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a headless Service's port isn't its target port, and nothing translates",
     documentation: include_str!("headless-port-target-mismatch.md"),
     check,

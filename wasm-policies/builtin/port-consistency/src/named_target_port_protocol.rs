@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a Service's named targetPort exists only with another protocol",
     documentation: include_str!("named-target-port-protocol.md"),
     check,

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a targetPort is a number in quotes, which the API server takes for a name",
     documentation: include_str!("quoted-numeric-target-port.md"),
     check,

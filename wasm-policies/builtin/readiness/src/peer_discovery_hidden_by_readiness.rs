@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "Pods find each other by a Service that hides them until they are ready",
     documentation: include_str!("peer-discovery-hidden-by-readiness.md"),
     check,

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &["publishNotReadyAddresses"],
     summary: "clients use a headless Service that publishes Pods before they are ready",
     documentation: include_str!("publish-not-ready-on-client-service.md"),
     check,

@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "an empty selector selects no Pods, and nobody writes endpoints",
     documentation: include_str!("empty-selector-is-selectorless.md"),
     check,
@@ -30,8 +31,8 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     if review.origin != Origin::Lint || service.service_type == "ExternalName" {
         return;
     }
-    let Some(written) = written(context) else { return };
     let Some((severity, doubt)) = without_endpoints(service, context) else { return };
+    let Some(written) = written(context) else { return };
     let ObjectRef { namespace, name, .. } = &service.meta.ref_;
     let why = if headless(service) {
         format!(

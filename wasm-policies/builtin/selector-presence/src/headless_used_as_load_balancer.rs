@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "HTTP clients dial a headless Service over a Deployment, and balance nothing",
     documentation: include_str!("headless-used-as-load-balancer.md"),
     check,

@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a headless Service has no selector, and no Endpoints or EndpointSlice",
     documentation: include_str!("selectorless-without-endpoints.md"),
     check,
@@ -30,14 +31,14 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     if review.old_service().is_some_and(|old| !selectorless(old)) {
         return;
     }
+    let namespace = &service.meta.ref_.namespace;
+    let name = &service.meta.ref_.name;
+    let Some((severity, doubt)) = without_endpoints(service, context) else { return };
     // The other rule's ground: a selector that is written, and empty. An empty map never
     // gets to admission.
     if review.origin == Origin::Lint && crate::has_key(context, "$.spec.selector") {
         return;
     }
-    let namespace = &service.meta.ref_.namespace;
-    let name = &service.meta.ref_.name;
-    let Some((severity, doubt)) = without_endpoints(service, context) else { return };
     let why = format!("`{name}.{namespace}.svc` is NXDOMAIN for every client, for A and AAAA");
     findings.add(
         Finding::new(&RULE, "$.spec")

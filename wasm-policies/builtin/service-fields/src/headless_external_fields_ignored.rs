@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &["externalIPs", "loadBalancerIP", "externalName", "-load-balancer-", "-loadbalancer-"],
     summary: "a headless Service asks for access from outside, which nothing gives",
     documentation: include_str!("headless-external-fields-ignored.md"),
     check,
@@ -49,9 +50,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         }
     }
     let asks = |key: &str| LOAD_BALANCERS.iter().any(|prefix| key.starts_with(prefix));
-    if let Some((key, _)) =
-        annotations(context, &LOAD_BALANCERS).into_iter().find(|(key, _)| asks(key))
-    {
+    if let Some((key, _)) = annotations(context).into_iter().find(|(key, _)| asks(key)) {
         let path = format!("$.metadata.annotations['{key}']");
         findings.add(finding(name, &format!("the annotation `{key}`"), path));
     }

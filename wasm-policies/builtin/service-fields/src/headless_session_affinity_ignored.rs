@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &["ClientIP"],
     summary: "a headless Service asks for session affinity, which only kube-proxy gives",
     documentation: include_str!("headless-session-affinity-ignored.md"),
     check,

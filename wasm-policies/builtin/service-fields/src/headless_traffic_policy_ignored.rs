@@ -17,6 +17,12 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[
+        "Local",
+        "trafficDistribution",
+        "service.kubernetes.io/topology-mode",
+        "service.kubernetes.io/topology-aware-hints",
+    ],
     summary: "a headless Service prefers near Pods, which only kube-proxy does",
     documentation: include_str!("headless-traffic-policy-ignored.md"),
     check,
@@ -44,7 +50,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
         let text = json.trim_matches('"');
         found.push((format!("`trafficDistribution: {text}`"), path.to_owned()));
     }
-    for (key, setting) in annotations(context, &TOPOLOGY) {
+    for (key, setting) in annotations(context) {
         if TOPOLOGY.contains(&key.as_str()) && !setting.eq_ignore_ascii_case("disabled") {
             let path = format!("$.metadata.annotations['{key}']");
             found.push((format!("the annotation `{key}: {setting}`"), path));

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &["RequireDualStack"],
     summary: "a headless Service needs two families of addresses, and the cluster has one",
     documentation: include_str!("ip-family-mismatch.md"),
     check,

@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a StatefulSet, Deployment, DaemonSet or ReplicaSet has no selector",
     documentation: include_str!("statefulset-selector-missing.md"),
     check,

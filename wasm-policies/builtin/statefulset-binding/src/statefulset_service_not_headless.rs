@@ -18,6 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "the Service that a StatefulSet names isn't headless",
     documentation: include_str!("statefulset-service-not-headless.md"),
     check,

@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
+    texts: &[],
     summary: "the Service that a StatefulSet names doesn't select its Pods",
     documentation: include_str!("statefulset-service-selector-mismatch.md"),
     check,

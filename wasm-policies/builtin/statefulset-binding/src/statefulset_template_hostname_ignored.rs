@@ -17,6 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet"],
     operations: WRITTEN,
+    texts: &[],
     summary: "a StatefulSet replaces the host name or subdomain of its template",
     documentation: include_str!("statefulset-template-hostname-ignored.md"),
     check,
