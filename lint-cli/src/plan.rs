@@ -49,7 +49,6 @@ pub(crate) struct LintPlan {
     pub(crate) verbose: bool,
     /// The configuration, as it is shown.
     pub(crate) config: Option<PathBuf>,
-    pub(crate) profile: bool,
 }
 
 impl LintPlan {
@@ -69,6 +68,7 @@ impl LintPlan {
             return Err(Error::SeveralOutputs);
         }
         let options = options(args.judging, &config, &paths, known)?;
+        let options = Options { profile: args.profile, ..options };
         let fail_on = args.fail_on.or(config.fail_on).unwrap_or_default().into();
         Ok(Self {
             baseline: args.baseline,
@@ -90,7 +90,6 @@ impl LintPlan {
             quiet: args.quiet,
             verbose: args.verbose,
             config: config.file,
-            profile: args.profile,
         })
     }
 }
@@ -122,6 +121,7 @@ pub(crate) fn options(
         today: today(),
         whole: config.covers(paths),
         base: Vec::new(),
+        profile: false,
     })
 }
 

@@ -18,6 +18,7 @@ mod fault;
 mod limits;
 mod policy;
 pub(crate) mod query;
+mod situation;
 mod ticker;
 mod v1;
 
@@ -33,9 +34,10 @@ use wasmtime::{
 pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
 pub use self::policy::{
-    Action, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, SettingsError, Subject,
-    Timing, Verdict, Version,
+    Action, Condition, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, SettingsError,
+    Subject, Timing, Verdict, Version,
 };
+pub use self::situation::Situation;
 use self::ticker::Ticker;
 use self::v1::State;
 use crate::finding::Fault;

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::{Cost, Engine, FaultReason, Patience, Policy, RuleInfo, Subject, Verdict};
+use crate::engine::{
+    Cost, Engine, FaultReason, Patience, Policy, RuleInfo, Situation, Subject, Verdict,
+};
 use crate::inventory::Inventory;
 
 /// Which rules count.
@@ -54,8 +56,7 @@ pub struct Asked<'p> {
 /// One object, as the policies are asked about it.
 pub struct Question<'e> {
     filter: &'e RuleFilter,
-    subject: Arc<Subject>,
-    inventory: Arc<dyn Inventory + Send + Sync>,
+    situation: Arc<Situation>,
 }
 
 impl<'e> Question<'e> {
@@ -65,21 +66,23 @@ impl<'e> Question<'e> {
         subject: &Arc<Subject>,
         inventory: &Arc<dyn Inventory + Send + Sync>,
     ) -> Self {
-        Self { filter, subject: Arc::clone(subject), inventory: Arc::clone(inventory) }
+        let situation = Situation::new(Arc::clone(subject), Arc::clone(inventory));
+        Self { filter, situation: Arc::new(situation) }
     }
 
     /// The policies that have anything to say about such an object, in order of
     /// name: none if a controller wrote it.
     pub fn policies<'p>(&self, engine: &'p Engine) -> Vec<Asked<'p>> {
-        if self.subject.projected().is_controlled() {
+        let subject = &self.situation.subject;
+        if subject.projected().is_controlled() {
             return Vec::new();
         }
-        let (kind, operation) = (self.subject.kind(), self.subject.operation());
+        let (kind, operation) = (subject.kind(), subject.operation());
         let is_asked = |rule: &RuleInfo| {
             rule.kinds.iter().any(|it| it == kind)
                 && rule.operations.contains(&operation)
                 && self.filter.admits(rule)
-                && (rule.texts.is_empty() || self.subject.may_have(&rule.texts))
+                && rule.only_if.iter().all(|condition| self.situation.meets(condition))
         };
         let wanting = engine.policies().iter().filter(|policy| policy.wants(kind));
         let asked = wanting.map(|policy| {
@@ -92,7 +95,7 @@ impl<'e> Question<'e> {
     /// Asks one policy.
     pub fn ask<'p>(&self, asked: &Asked<'p>, patience: Patience) -> Judgement<'p> {
         let Asked { policy, rules } = asked;
-        let evaluation = policy.evaluate(rules.clone(), &self.subject, &self.inventory, patience);
+        let evaluation = policy.evaluate(rules.clone(), &self.situation, patience);
         let verdicts = evaluation.verdicts.map(|mut verdicts| {
             let is_asked =
                 |id: &str| rules.iter().any(|rule| policy.rules()[*rule as usize].id == id);

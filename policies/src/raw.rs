@@ -71,7 +71,7 @@ pub fn rules() -> &'static [RuleInfo] {
                 kinds: (rule.kinds)().into_iter().map(str::to_owned).collect(),
                 // Only a file has text.
                 operations: vec![Operation::Create],
-                texts: Vec::new(),
+                only_if: Vec::new(),
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),
             })

@@ -115,7 +115,7 @@ pub(crate) fn run(args: LintArgs, terminal: &mut Terminal) -> Result<Exit, Error
         delivered(terminal.stderr.write_str(&background(&plan, &base, &lint)))?;
     }
     report(&engine, &lint, &read, &plan, &threads, terminal, false)?;
-    if plan.profile {
+    if plan.options.profile {
         let table = profile::render(&lint.profile);
         delivered(terminal.stderr.write_str(&table))?;
     }

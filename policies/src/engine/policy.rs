@@ -14,9 +14,8 @@ use super::bindings::{PolicyPre, rules};
 use super::query::Extent;
 use super::ticker::Ticker;
 use super::v1::{self, State};
-use super::{FaultReason, Limits, Patience};
+use super::{FaultReason, Limits, Patience, Situation};
 use crate::finding::{Edit, ObjectRef, Severity};
-use crate::inventory::Inventory;
 use crate::manifest;
 use crate::model::Projected;
 use crate::path::Path;
@@ -79,6 +78,21 @@ pub enum Origin {
     Audit,
 }
 
+/// What can be told of an object before a policy is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is a Service with `clusterIP: None`.
+    Headless,
+    /// It is a Service without a selector.
+    Selectorless,
+    /// It is a Service that workloads take the names of their Pods from.
+    Governing,
+    /// It refers to Services.
+    Refers,
+    /// One of these texts may be in it.
+    Has(Vec<String>),
+}
+
 /// A rule, as its policy describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleInfo {
@@ -97,8 +111,8 @@ pub struct RuleInfo {
     pub kinds: Vec<String>,
     /// What may happen to such an object.
     pub operations: Vec<Operation>,
-    /// Texts of which such an object must have one; empty: any object will do.
-    pub texts: Vec<String>,
+    /// What it finds nothing without.
+    pub only_if: Vec<Condition>,
     /// One line.
     pub summary: String,
     /// Markdown.
@@ -429,16 +443,15 @@ impl Policy {
     pub(crate) fn evaluate(
         &self,
         rules: Vec<u32>,
-        subject: &Arc<Subject>,
-        inventory: &Arc<dyn Inventory + Send + Sync>,
+        situation: &Arc<Situation>,
         patience: Patience,
     ) -> Evaluation {
         let start = Instant::now();
         let _running = self.ticker.run();
-        let evaluation = Some((Arc::clone(subject), Arc::clone(inventory)));
-        let mut store = v1::store(self.pre.engine(), &self.limits, patience, evaluation);
+        let situated = Some(Arc::clone(situation));
+        let mut store = v1::store(self.pre.engine(), &self.limits, patience, situated);
         let verdicts = match &self.settings {
-            Ok(settings) => self.call(&mut store, &subject.review(rules, settings)),
+            Ok(settings) => self.call(&mut store, &situation.subject.review(rules, settings)),
             Err(reason) => Err(reason.clone()),
         };
         let peak_memory = store.data().memory.peak;
@@ -566,7 +579,11 @@ fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> 
         if rule.kinds.is_empty() {
             return Err(FaultReason::Malformed(format!("no kinds for the rule `{}`", rule.id)));
         }
-        if let Some(text) = rule.texts.iter().find(|text| !manifest::can_be_found(text)) {
+        let texts = rule.only_if.iter().flat_map(|condition| match condition {
+            Condition::Has(texts) => texts.as_slice(),
+            _ => &[],
+        });
+        if let Some(text) = texts.into_iter().find(|text| !manifest::can_be_found(text)) {
             return Err(FaultReason::Malformed(format!(
                 "the text `{text}` for the rule `{}`, which is not of letters, digits and `-._/`",
                 rule.id
@@ -580,6 +597,16 @@ fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> 
         }
     }
     Ok(())
+}
+
+fn condition(condition: rules::Condition) -> Condition {
+    match condition {
+        rules::Condition::Headless => Condition::Headless,
+        rules::Condition::Selectorless => Condition::Selectorless,
+        rules::Condition::Governing => Condition::Governing,
+        rules::Condition::Refers => Condition::Refers,
+        rules::Condition::Has(texts) => Condition::Has(texts),
+    }
 }
 
 fn rule_info(rule: rules::Rule) -> RuleInfo {
@@ -604,7 +631,7 @@ fn rule_info(rule: rules::Rule) -> RuleInfo {
         .filter(|(flag, _)| rule.operations.contains(*flag))
         .map(|(_, operation)| operation)
         .collect(),
-        texts: rule.texts,
+        only_if: rule.only_if.into_iter().map(condition).collect(),
         summary: rule.summary,
         documentation: rule.documentation,
     }

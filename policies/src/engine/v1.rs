@@ -15,8 +15,7 @@ use self::meter::Meter;
 use super::bindings::context::{self, Version};
 use super::bindings::{Policy, types};
 use super::limits::MemoryMeter;
-use super::policy::Subject;
-use super::{Limits, Patience, query};
+use super::{Limits, Patience, Situation, Subject, query};
 use crate::inventory::Inventory;
 use crate::model::{IntOrString, Label, LabelRequirement, LabelSelector};
 
@@ -30,7 +29,7 @@ pub(crate) const GRANTED: [&str; 2] =
 
 /// What the host knows during one evaluation.
 pub(crate) struct State {
-    evaluation: Option<(Arc<Subject>, Arc<dyn Inventory + Send + Sync>)>,
+    situation: Option<Arc<Situation>>,
     meter: Meter,
     pub(crate) memory: MemoryMeter,
 }
@@ -41,18 +40,16 @@ pub(crate) struct State {
 struct OutsideEvaluation;
 
 impl State {
+    fn situation(&self) -> Result<Arc<Situation>> {
+        self.situation.clone().ok_or_else(|| OutsideEvaluation.into())
+    }
+
     fn inventory(&self) -> Result<Arc<dyn Inventory + Send + Sync>> {
-        match &self.evaluation {
-            Some((_, inventory)) => Ok(Arc::clone(inventory)),
-            None => Err(OutsideEvaluation.into()),
-        }
+        Ok(Arc::clone(&self.situation()?.inventory))
     }
 
     fn subject(&self) -> Result<Arc<Subject>> {
-        match &self.evaluation {
-            Some((subject, _)) => Ok(Arc::clone(subject)),
-            None => Err(OutsideEvaluation.into()),
-        }
+        Ok(Arc::clone(&self.situation()?.subject))
     }
 }
 
@@ -61,10 +58,9 @@ pub(crate) fn store(
     engine: &wasmtime::Engine,
     limits: &Limits,
     patience: Patience,
-    evaluation: Option<(Arc<Subject>, Arc<dyn Inventory + Send + Sync>)>,
+    situation: Option<Arc<Situation>>,
 ) -> Store<State> {
-    let state =
-        State { evaluation, meter: Meter::new(limits.work), memory: MemoryMeter::default() };
+    let state = State { situation, meter: Meter::new(limits.work), memory: MemoryMeter::default() };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(limits.ticks(patience));
@@ -185,10 +181,9 @@ impl context::Host for State {
     }
 
     fn own_references(&mut self) -> Result<Vec<types::Reference>> {
-        let (subject, inventory) = (self.subject()?, self.inventory()?);
-        self.meter.resolving(subject.projected().mentions.len())?;
-        let references = inventory.references_in(subject.projected());
-        self.meter.list(&references, convert::reference)
+        let situation = self.situation()?;
+        self.meter.resolving(situation.subject.projected().mentions.len())?;
+        self.meter.list(situation.references(), convert::reference)
     }
 
     fn objects_of(&mut self, kind: String, namespace: String) -> Result<context::ObjectsAnswer> {

@@ -92,6 +92,7 @@ pub(crate) struct Host {
     naming: Kept<(String, String), Answer<Vec<Workload>>>,
     referring: Kept<(String, String), Answer<Vec<Reference>>>,
     references: OnceCell<Vec<Reference>>,
+    cluster: OnceCell<ClusterProfile>,
 }
 
 /// Answers to one kind of question. An evaluation has few of them.
@@ -203,7 +204,7 @@ impl Context for Host {
     }
 
     fn cluster(&self) -> ClusterProfile {
-        host::cluster()
+        self.cluster.get_or_init(host::cluster).clone()
     }
 
     fn raw(&self, version: Version) -> Option<String> {

@@ -18,7 +18,7 @@
 //!     heals_later: false,
 //!     kinds: &["Service"],
 //!     operations: WRITTEN,
-//!     texts: &[],
+//!     only_if: &[],
 //!     summary: "a Service has no labels",
 //!     documentation: "# service-without-labels\n",
 //!     check,
@@ -54,8 +54,8 @@ pub use bindings::types;
 pub use context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
 pub use finding::{Finding, Findings, Safety, Timing, display_name};
 pub use policy::{
-    Action, MAKES_PODS, NAME_SERVICES, Operation, Operations, Origin, Review, Rule, SettingsError,
-    Severity, WRITTEN, check_settings,
+    Action, Condition, MAKES_PODS, NAME_SERVICES, Operation, Operations, Origin, Review, Rule,
+    SettingsError, Severity, WRITTEN, check_settings,
 };
 
 /// What [`policy!`] expands to; not for direct use.

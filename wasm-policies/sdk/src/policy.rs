@@ -51,6 +51,34 @@ impl From<wire::Severity> for Severity {
     }
 }
 
+/// What the host can tell of an object before a policy is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is a Service with `clusterIP: None`.
+    Headless,
+    /// It is a Service without a selector.
+    Selectorless,
+    /// It is a Service, and [`Context::workloads_naming`] finds something.
+    Governing,
+    /// [`Context::references`] has some.
+    Refers,
+    /// One of these texts is in it as it is written: a key, or a part of a value, of
+    /// ASCII letters, digits and `-._/`. Where the host isn't sure, it holds.
+    Has(&'static [&'static str]),
+}
+
+impl From<&Condition> for wire::Condition {
+    fn from(condition: &Condition) -> Self {
+        match condition {
+            Condition::Headless => Self::Headless,
+            Condition::Selectorless => Self::Selectorless,
+            Condition::Governing => Self::Governing,
+            Condition::Refers => Self::Refers,
+            Condition::Has(texts) => Self::Has(texts.iter().map(|&it| it.to_owned()).collect()),
+        }
+    }
+}
+
 /// The unit of documentation, severity, ignoring and testing.
 #[derive(Debug)]
 pub struct Rule {
@@ -68,10 +96,9 @@ pub struct Rule {
     pub kinds: &'static [&'static str],
     /// What may happen to such an object: [`WRITTEN`] for most rules.
     pub operations: Operations,
-    /// Texts of which the object must have one, as it is written, for the rule to find
-    /// anything: keys or parts of values, of ASCII letters, digits and `-._/`. Empty: it
-    /// may find something in any. An object without them costs nothing.
-    pub texts: &'static [&'static str],
+    /// What it finds nothing without. Where one of them doesn't hold, the rule isn't
+    /// asked, and a policy none of whose rules are asked isn't started.
+    pub only_if: &'static [Condition],
     /// One line.
     pub summary: &'static str,
     /// Markdown; its first heading is the id.
@@ -324,7 +351,7 @@ pub fn describe(
                 heals_later: rule.heals_later,
                 kinds: rule.kinds.iter().map(|&kind| kind.to_owned()).collect(),
                 operations: rule.operations,
-                texts: rule.texts.iter().map(|&text| text.to_owned()).collect(),
+                only_if: rule.only_if.iter().map(wire::Condition::from).collect(),
                 summary: rule.summary.to_owned(),
                 documentation: rule.documentation.to_owned(),
             })

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: Operations::UPDATE,
-    texts: &[],
+    only_if: &[],
     summary: "a change makes a Service headless, or takes that from it, and is refused",
     documentation: include_str!("cluster-ip-immutable.md"),
     check,

@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: Operations::UPDATE,
-    texts: &[],
+    only_if: &[],
     summary: "a change leaves out `clusterIP: None`, and the Service stays headless",
     documentation: include_str!("cluster-ip-none-dropped-no-op.md"),
     check,

@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: Operations::DELETE,
-    texts: &[],
+    only_if: &[],
     summary: "a Service is deleted that a StatefulSet still names",
     documentation: include_str!("governing-service-deleted.md"),
     check,

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: Operations::UPDATE,
-    texts: &[],
+    only_if: &[],
     summary: "a headless Service gets a selector, which a cluster with one family refuses",
     documentation: include_str!("selector-added-keeps-dual-stack.md"),
     check,

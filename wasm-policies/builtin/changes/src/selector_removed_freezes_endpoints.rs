@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: Operations::UPDATE,
-    texts: &[],
+    only_if: &[],
     summary: "a Service loses its selector, and keeps the addresses that it has",
     documentation: include_str!("selector-removed-freezes-endpoints.md"),
     check,

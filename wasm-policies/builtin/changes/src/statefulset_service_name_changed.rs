@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet"],
     operations: Operations::UPDATE,
-    texts: &[],
+    only_if: &[],
     summary: "a change gives a StatefulSet another `serviceName`, which is immutable",
     documentation: include_str!("statefulset-service-name-changed.md"),
     check,

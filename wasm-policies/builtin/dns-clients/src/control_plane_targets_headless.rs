@@ -2,7 +2,9 @@
 
 use headlint_policy_sdk::service::{has, headless, refused};
 use headlint_policy_sdk::types::{ReferenceVia, Traits};
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Condition, Context, Finding, Findings, Review, Rule, Severity, WRITTEN,
+};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -19,7 +21,7 @@ pub const RULE: Rule = Rule {
         "ValidatingWebhookConfiguration",
     ],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Refers],
     summary: "the API server is to call a headless Service, and can't",
     documentation: include_str!("control-plane-targets-headless.md"),
     check,

@@ -9,7 +9,8 @@ use headlint_policy_sdk::types::{
     Metadata, Object, Reference, ReferenceVia, Service, Traits, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+    Action, Answer, Condition, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity,
+    WRITTEN,
 };
 
 /// The rule.
@@ -21,7 +22,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
-    texts: &["svc"],
+    only_if: &[Condition::Refers, Condition::Has(&["svc"])],
     summary: "a name that ends in `svc` has no namespace in it",
     documentation: include_str!("dns-name-missing-namespace.md"),
     check,

@@ -1,8 +1,8 @@
 //! Pods that are told to ask the node's DNS.
 
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Safety, Severity, WRITTEN,
-    display_name,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Safety, Severity,
+    WRITTEN, display_name,
 };
 
 use crate::resolved::{by_containers, severity};
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
-    texts: &["dnsPolicy"],
+    only_if: &[Condition::Refers, Condition::Has(&["dnsPolicy"])],
     summary: "Pods with `dnsPolicy: Default` dial names of the cluster",
     documentation: include_str!("dns-policy-default.md"),
     check,

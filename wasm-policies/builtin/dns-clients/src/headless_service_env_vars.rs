@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{has, headless};
 use headlint_policy_sdk::types::{ByteRange, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, WRITTEN,
 };
 
 use crate::texts::{Container, Text, containers};
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
-    texts: &["_SERVICE_HOST", "_SERVICE_PORT"],
+    only_if: &[Condition::Has(&["_SERVICE_HOST", "_SERVICE_PORT"])],
     summary: "a container uses the variables of a headless Service, and there are none",
     documentation: include_str!("headless-service-env-vars.md"),
     check,

@@ -1,8 +1,8 @@
 //! Pods in the node's network that ask the node's DNS.
 
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Safety, Severity, WRITTEN,
-    display_name,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Safety, Severity,
+    WRITTEN, display_name,
 };
 
 use crate::resolved::{by_containers, severity};
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
-    texts: &["hostNetwork"],
+    only_if: &[Condition::Refers, Condition::Has(&["hostNetwork"])],
     summary: "Pods with hostNetwork dial names of the cluster, and ask the node's DNS for them",
     documentation: include_str!("host-network-dns-policy.md"),
     check,

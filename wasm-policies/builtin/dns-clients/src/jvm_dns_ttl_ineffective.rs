@@ -3,7 +3,8 @@
 use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::{ByteRange, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Safety, Severity,
+    WRITTEN,
 };
 
 use crate::texts::containers;
@@ -17,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
-    texts: &["-Dnetworkaddress.cache.", "-Dsun.net.inetaddr."],
+    only_if: &[Condition::Has(&["-Dnetworkaddress.cache.", "-Dsun.net.inetaddr."])],
     summary: "a flag is to tell a JVM how long to believe DNS, and doesn't",
     documentation: include_str!("jvm-dns-ttl-ineffective.md"),
     check,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use headlint_policy_sdk::service::{has, headless, placeholder, refused, selectorless};
 use headlint_policy_sdk::types::{Reference, ReferenceVia, Service, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
 };
 
 /// The rule.
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
-    texts: &["._", "_tcp", "_udp", "_sctp"],
+    only_if: &[Condition::Refers, Condition::Has(&["._", "_tcp", "_udp", "_sctp"])],
     summary: "a client asks for the SRV record of a port that a headless Service doesn't publish",
     documentation: include_str!("srv-name-not-published.md"),
     check,

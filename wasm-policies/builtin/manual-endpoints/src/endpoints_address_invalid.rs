@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Endpoints", "EndpointSlice"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "an address of hand-written endpoints is refused, or leads nowhere",
     documentation: include_str!("endpoints-address-invalid.md"),
     check,

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Endpoints"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the Endpoints API is deprecated since Kubernetes 1.33",
     documentation: include_str!("endpoints-api-deprecated.md"),
     check,

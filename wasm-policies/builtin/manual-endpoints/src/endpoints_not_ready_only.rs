@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Endpoints", "EndpointSlice"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "all hand-written endpoints of a Service are marked as not ready",
     documentation: include_str!("endpoints-not-ready-only.md"),
     check,

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Endpoints", "EndpointSlice"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "hand-written endpoints have no Service, or one with a selector",
     documentation: include_str!("endpoints-orphan.md"),
     check,

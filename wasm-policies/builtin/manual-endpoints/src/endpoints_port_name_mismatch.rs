@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Endpoints", "EndpointSlice"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "hand-written endpoints and their Service have different port names",
     documentation: include_str!("endpoints-port-name-mismatch.md"),
     check,

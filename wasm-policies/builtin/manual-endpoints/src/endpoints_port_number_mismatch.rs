@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::{ReferenceVia, Service, ServicePort};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::pair::{Given, by_hand, effective, given, list, numbers, with_given};
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Selectorless],
     summary: "a headless Service publishes another port than its hand-written endpoints serve",
     documentation: include_str!("endpoints-port-number-mismatch.md"),
     check,

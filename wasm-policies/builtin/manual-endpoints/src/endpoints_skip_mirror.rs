@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Endpoints"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "Endpoints are kept from being mirrored, and no EndpointSlice stands in",
     documentation: include_str!("endpoints-skip-mirror.md"),
     check,

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["EndpointSlice"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "an EndpointSlice has names, which kube-proxy ignores",
     documentation: include_str!("endpointslice-fqdn-address.md"),
     check,

@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["EndpointSlice"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "an EndpointSlice has no label that says which Service it belongs to",
     documentation: include_str!("endpointslice-service-label-missing.md"),
     check,

@@ -3,7 +3,8 @@
 use headlint_policy_sdk::service::{has, headless, refused};
 use headlint_policy_sdk::types::{Endpoints, Metadata, Service, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN, display_name,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    display_name,
 };
 
 use crate::pair::by_hand;
@@ -17,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service", "Endpoints", "EndpointSlice"],
     operations: WRITTEN,
-    texts: &["service.kubernetes.io/headless"],
+    only_if: &[Condition::Has(&["service.kubernetes.io/headless"])],
     summary: "endpoints of a Service with a cluster IP carry the label of headless Services",
     documentation: include_str!("headless-reserved-label.md"),
     check,

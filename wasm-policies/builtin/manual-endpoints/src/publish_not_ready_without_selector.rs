@@ -1,7 +1,7 @@
 //! `publishNotReadyAddresses` where nobody reads it.
 
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::pair::by_hand;
@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &["publishNotReadyAddresses"],
+    only_if: &[Condition::Selectorless, Condition::Has(&["publishNotReadyAddresses"])],
     summary: "`publishNotReadyAddresses` on a Service without a selector does nothing",
     documentation: include_str!("publish-not-ready-without-selector.md"),
     check,

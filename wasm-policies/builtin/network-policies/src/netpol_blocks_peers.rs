@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["NetworkPolicy"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the Pods of a StatefulSet dial each other, and no policy lets them in",
     documentation: include_str!("netpol-blocks-peers.md"),
     check,

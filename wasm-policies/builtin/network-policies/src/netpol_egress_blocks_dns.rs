@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["NetworkPolicy"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "Pods that dial by name may not ask the cluster's DNS",
     documentation: include_str!("netpol-egress-blocks-dns.md"),
     check,

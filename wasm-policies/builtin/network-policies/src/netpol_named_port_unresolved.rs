@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["NetworkPolicy"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a NetworkPolicy names a port that no container of its Pods has",
     documentation: include_str!("netpol-named-port-unresolved.md"),
     check,

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["NetworkPolicy"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a NetworkPolicy lets in a Service's port, which its Pods don't serve",
     documentation: include_str!("netpol-uses-service-port.md"),
     check,

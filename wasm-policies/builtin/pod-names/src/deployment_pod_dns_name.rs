@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
     display_name,
 };
 
@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Refers],
     summary: "a client dials a Pod of a Deployment by a name, and such Pods have none",
     documentation: include_str!("deployment-pod-dns-name.md"),
     check,

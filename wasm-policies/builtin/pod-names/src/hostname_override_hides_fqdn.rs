@@ -3,8 +3,8 @@
 use headlint_policy_sdk::service::has;
 use headlint_policy_sdk::types::Traits;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, Version, WRITTEN,
-    display_name,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, Version,
+    WRITTEN, display_name,
 };
 
 /// The rule.
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
-    texts: &["hostnameOverride"],
+    only_if: &[Condition::Has(&["hostnameOverride"])],
     summary: "`hostnameOverride` takes the full name away that `subdomain` gives",
     documentation: include_str!("hostname-override-hides-fqdn.md"),
     check,

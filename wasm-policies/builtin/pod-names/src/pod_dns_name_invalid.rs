@@ -6,7 +6,7 @@ use headlint_policy_sdk::labels::ordinal;
 use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::{Object, ObjectRef, Reference, Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, NAME_SERVICES, Review, Rule, Severity, WRITTEN,
 };
 
 use crate::deployment_pod_dns_name::NAMELESS;
@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: NAME_SERVICES,
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Refers],
     summary: "a client dials a Pod of a StatefulSet by a name that no Pod has",
     documentation: include_str!("pod-dns-name-invalid.md"),
     check,

@@ -4,7 +4,8 @@ use headlint_policy_sdk::labels::selector_refused;
 use headlint_policy_sdk::service::{dns_label, has, placeholder};
 use headlint_policy_sdk::types::{Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, Version, WRITTEN,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, Version,
+    WRITTEN,
 };
 
 use crate::letters;
@@ -18,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: MAKES_PODS,
     operations: WRITTEN,
-    texts: &["setHostnameAsFQDN"],
+    only_if: &[Condition::Has(&["setHostnameAsFQDN"])],
     summary: "a Pod's full name is to be its host name, and is too long for the kernel",
     documentation: include_str!("pod-fqdn-too-long.md"),
     check,

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{has, placeholder};
 use headlint_policy_sdk::types::Traits;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
 };
 
 /// The rule.
@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["DaemonSet", "Deployment", "ReplicaSet", "ReplicationController"],
     operations: WRITTEN,
-    texts: &["subdomain"],
+    only_if: &[Condition::Has(&["subdomain"])],
     summary: "several Pods share one host name in DNS",
     documentation: include_str!("shared-hostname.md"),
     check,

@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the name of a StatefulSet is too long for its Pods to be made",
     documentation: include_str!("statefulset-name-too-long.md"),
     check,

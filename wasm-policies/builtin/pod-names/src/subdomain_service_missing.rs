@@ -4,8 +4,8 @@ use headlint_policy_sdk::labels::{Reach, display, reach};
 use headlint_policy_sdk::service::{has, headless, placeholder, refused, selectorless};
 use headlint_policy_sdk::types::{Service, Traits, Workload};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Review, Rule, Severity, Timing, UnknownReason,
-    WRITTEN, display_name,
+    Action, Answer, Condition, Context, Finding, Findings, Review, Rule, Severity, Timing,
+    UnknownReason, WRITTEN, display_name,
 };
 
 use crate::TEMPLATES;
@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: TEMPLATES,
     operations: WRITTEN,
-    texts: &["subdomain"],
+    only_if: &[Condition::Has(&["subdomain"])],
     summary: "Pods have a host name and a subdomain, and no Service publishes the name",
     documentation: include_str!("subdomain-service-missing.md"),
     check,

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{has, headless, placeholder};
 use headlint_policy_sdk::types::Traits;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Severity, WRITTEN, display_name,
 };
 
 use crate::TEMPLATES;
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: TEMPLATES,
     operations: WRITTEN,
-    texts: &["subdomain"],
+    only_if: &[Condition::Has(&["subdomain"])],
     summary: "Pods have a subdomain but no host name, and so no name in DNS",
     documentation: include_str!("subdomain-without-hostname.md"),
     check,

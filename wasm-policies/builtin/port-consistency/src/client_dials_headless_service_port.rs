@@ -9,7 +9,8 @@ use headlint_policy_sdk::types::{
     Workload,
 };
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
+    Action, Answer, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, Version,
+    WRITTEN,
 };
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ pub const RULE: Rule = Rule {
         "Ingress",
     ],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Refers],
     summary: "a client dials a headless Service's port, which its Pods don't serve",
     documentation: include_str!("client-dials-headless-service-port.md"),
     check,

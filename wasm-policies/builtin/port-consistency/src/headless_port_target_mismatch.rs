@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a headless Service's port isn't its target port, and nothing translates",
     documentation: include_str!("headless-port-target-mismatch.md"),
     check,

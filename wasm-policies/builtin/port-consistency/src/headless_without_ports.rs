@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a headless Service has no ports, and something asks for one of them",
     documentation: include_str!("headless-without-ports.md"),
     check,

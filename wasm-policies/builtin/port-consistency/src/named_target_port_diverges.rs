@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a headless Service's named targetPort isn't the same number in all its Pods",
     documentation: include_str!("named-target-port-diverges.md"),
     check,

@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a Service's named targetPort exists only with another protocol",
     documentation: include_str!("named-target-port-protocol.md"),
     check,

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a Service's targetPort names a port that no container behind it has",
     documentation: include_str!("named-target-port-unresolved.md"),
     check,

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the API server refuses the list of ports of a Service",
     documentation: include_str!("port-list-invalid.md"),
     check,

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a targetPort is a number in quotes, which the API server takes for a name",
     documentation: include_str!("quoted-numeric-target-port.md"),
     check,

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a Service leads to a port that none of its containers declares",
     documentation: include_str!("target-port-undeclared.md"),
     check,

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a client asks for a port of a headless Service by name, and the port has none",
     documentation: include_str!("unnamed-port-no-srv.md"),
     check,

@@ -7,7 +7,7 @@ use headlint_policy_sdk::types::{
     Metadata, Reference, ReferenceVia, Service, StatefulSet, Workload,
 };
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, Version, WRITTEN,
 };
 
 /// The rule.
@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Headless, Condition::Governing],
     summary: "Pods find each other by a Service that hides them until they are ready",
     documentation: include_str!("peer-discovery-hidden-by-readiness.md"),
     check,

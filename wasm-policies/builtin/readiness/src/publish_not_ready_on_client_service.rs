@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::{has, settled_headless, workloads};
 use headlint_policy_sdk::types::{Object, ObjectRef, ReferenceVia, Traits};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, MAKES_PODS, Review, Rule, Severity, WRITTEN,
 };
 
 /// The rule.
@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &["publishNotReadyAddresses"],
+    only_if: &[Condition::Headless, Condition::Has(&["publishNotReadyAddresses"])],
     summary: "clients use a headless Service that publishes Pods before they are ready",
     documentation: include_str!("publish-not-ready-on-client-service.md"),
     check,

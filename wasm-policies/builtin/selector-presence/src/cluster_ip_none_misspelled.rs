@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "`clusterIP` is `none`, `NONE` or a boolean instead of `None`",
     documentation: include_str!("cluster-ip-none-misspelled.md"),
     check,

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "`clusterIPs` says None, or something else than `clusterIP`",
     documentation: include_str!("cluster-ips-none-without-cluster-ip.md"),
     check,

@@ -3,7 +3,7 @@
 use headlint_policy_sdk::service::headless;
 use headlint_policy_sdk::types::ObjectRef;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Origin, Review, Rule, Severity, Version, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Origin, Review, Rule, Severity, Version, WRITTEN,
 };
 
 use crate::evidence::without_endpoints;
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Selectorless],
     summary: "an empty selector selects no Pods, and nobody writes endpoints",
     documentation: include_str!("empty-selector-is-selectorless.md"),
     check,

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "`clusterIP: None` with type NodePort, LoadBalancer or ExternalName",
     documentation: include_str!("headless-type-conflict.md"),
     check,

@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "HTTP clients dial a headless Service over a Deployment, and balance nothing",
     documentation: include_str!("headless-used-as-load-balancer.md"),
     check,

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a Service is called headless, but has a cluster IP",
     documentation: include_str!("intended-headless-has-vip.md"),
     check,

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a headless Service has more Pods than an answer of DNS holds",
     documentation: include_str!("large-headless-response.md"),
     check,

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "no Pods have the labels that a Service selects",
     documentation: include_str!("selector-matches-nothing.md"),
     check,

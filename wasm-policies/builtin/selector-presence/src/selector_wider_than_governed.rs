@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the Service that a StatefulSet names also selects the Pods of others",
     documentation: include_str!("selector-wider-than-governed.md"),
     check,

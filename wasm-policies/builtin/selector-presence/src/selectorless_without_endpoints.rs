@@ -2,7 +2,7 @@
 
 use headlint_policy_sdk::service::{headless, selectorless};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Origin, Review, Rule, Severity, Timing, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Origin, Review, Rule, Severity, Timing, WRITTEN,
 };
 
 use crate::evidence::without_endpoints;
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Selectorless],
     summary: "a headless Service has no selector, and no Endpoints or EndpointSlice",
     documentation: include_str!("selectorless-without-endpoints.md"),
     check,

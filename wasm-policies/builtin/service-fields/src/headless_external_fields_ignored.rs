@@ -1,7 +1,7 @@
 //! Access from outside that a headless Service doesn't give.
 
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::{accepted, annotations, value};
@@ -15,7 +15,13 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &["externalIPs", "loadBalancerIP", "externalName", "-load-balancer-", "-loadbalancer-"],
+    only_if: &[Condition::Has(&[
+        "externalIPs",
+        "loadBalancerIP",
+        "externalName",
+        "-load-balancer-",
+        "-loadbalancer-",
+    ])],
     summary: "a headless Service asks for access from outside, which nothing gives",
     documentation: include_str!("headless-external-fields-ignored.md"),
     check,

@@ -1,7 +1,7 @@
 //! Session affinity that nothing provides.
 
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::{accepted, value};
@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &["ClientIP"],
+    only_if: &[Condition::Has(&["ClientIP"])],
     summary: "a headless Service asks for session affinity, which only kube-proxy gives",
     documentation: include_str!("headless-session-affinity-ignored.md"),
     check,

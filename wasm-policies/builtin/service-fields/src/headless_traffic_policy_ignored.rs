@@ -3,7 +3,7 @@
 use headlint_policy_sdk::ports::injected;
 use headlint_policy_sdk::service::workloads;
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::{accepted, annotations, value};
@@ -17,12 +17,12 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[
+    only_if: &[Condition::Has(&[
         "Local",
         "trafficDistribution",
         "service.kubernetes.io/topology-mode",
         "service.kubernetes.io/topology-aware-hints",
-    ],
+    ])],
     summary: "a headless Service prefers near Pods, which only kube-proxy does",
     documentation: include_str!("headless-traffic-policy-ignored.md"),
     check,

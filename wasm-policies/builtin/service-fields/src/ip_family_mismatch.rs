@@ -1,7 +1,9 @@
 //! Two families of addresses, where the cluster may have one.
 
 use headlint_policy_sdk::service::selectorless;
-use headlint_policy_sdk::{Action, Context, Finding, Findings, Review, Rule, Severity, WRITTEN};
+use headlint_policy_sdk::{
+    Action, Condition, Context, Finding, Findings, Review, Rule, Severity, WRITTEN,
+};
 
 use crate::accepted;
 
@@ -14,7 +16,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &["RequireDualStack"],
+    only_if: &[Condition::Has(&["RequireDualStack"])],
     summary: "a headless Service needs two families of addresses, and the cluster has one",
     documentation: include_str!("ip-family-mismatch.md"),
     check,

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a StatefulSet, Deployment, DaemonSet or ReplicaSet has no selector",
     documentation: include_str!("statefulset-selector-missing.md"),
     check,

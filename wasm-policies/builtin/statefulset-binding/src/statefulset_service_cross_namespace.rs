@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["StatefulSet"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a StatefulSet names a Service of another namespace",
     documentation: include_str!("statefulset-service-cross-namespace.md"),
     check,

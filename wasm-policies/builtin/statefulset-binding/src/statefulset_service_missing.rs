@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["StatefulSet"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the Service that a StatefulSet names doesn't exist",
     documentation: include_str!("statefulset-service-missing.md"),
     check,

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet"],
     operations: Operations::CREATE,
-    texts: &[],
+    only_if: &[],
     summary: "a StatefulSet names no Service, although its Pods are to have names",
     documentation: include_str!("statefulset-service-name-empty.md"),
     check,

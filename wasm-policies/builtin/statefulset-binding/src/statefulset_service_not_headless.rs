@@ -4,7 +4,7 @@ use headlint_policy_sdk::ports::find_port;
 use headlint_policy_sdk::service::{headless, refused};
 use headlint_policy_sdk::types::{Service, Workload};
 use headlint_policy_sdk::{
-    Action, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 
 use crate::governing::{display_name, first_pod, is_present, sets_naming};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Governing],
     summary: "the Service that a StatefulSet names isn't headless",
     documentation: include_str!("statefulset-service-not-headless.md"),
     check,

@@ -4,7 +4,7 @@ use headlint_policy_sdk::labels::{Reach, display, reach};
 use headlint_policy_sdk::service::{headless, refused, selectorless};
 use headlint_policy_sdk::types::{Service, Workload};
 use headlint_policy_sdk::{
-    Action, Answer, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
+    Action, Answer, Condition, Context, Finding, Findings, Review, Rule, Safety, Severity, WRITTEN,
 };
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     heals_later: true,
     kinds: &["Service"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[Condition::Governing],
     summary: "the Service that a StatefulSet names doesn't select its Pods",
     documentation: include_str!("statefulset-service-selector-mismatch.md"),
     check,

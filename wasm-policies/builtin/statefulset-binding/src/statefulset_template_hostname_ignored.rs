@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "a StatefulSet replaces the host name or subdomain of its template",
     documentation: include_str!("statefulset-template-hostname-ignored.md"),
     check,

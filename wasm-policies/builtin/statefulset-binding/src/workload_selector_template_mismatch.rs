@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["StatefulSet", "Deployment", "DaemonSet", "ReplicaSet"],
     operations: WRITTEN,
-    texts: &[],
+    only_if: &[],
     summary: "the selector of a workload doesn't select the Pods that it makes",
     documentation: include_str!("workload-selector-template-mismatch.md"),
     check,
