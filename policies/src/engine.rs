@@ -18,6 +18,7 @@ mod fault;
 mod limits;
 mod policy;
 pub(crate) mod query;
+mod rule;
 mod situation;
 mod ticker;
 mod v1;
@@ -34,9 +35,10 @@ use wasmtime::{
 pub use self::fault::FaultReason;
 pub use self::limits::{Limits, Patience};
 pub use self::policy::{
-    Action, Condition, Cost, Evaluation, Operation, Origin, Place, Policy, RuleInfo, SettingsError,
-    Subject, Timing, Verdict, Version,
+    Cost, Evaluation, Operation, Origin, Place, Policy, SettingsError, Subject, Timing, Verdict,
+    Version,
 };
+pub use self::rule::{Action, Condition, RuleInfo};
 pub use self::situation::Situation;
 use self::ticker::Ticker;
 use self::v1::State;

@@ -37,8 +37,7 @@ pub use self::edit::Splice;
 pub use self::locate::locate;
 pub use self::node::{Entry, Node, Span, Style, Value};
 use self::origin::Format;
-pub(crate) use self::search::can_be_found;
-pub use self::search::has_one;
+pub use self::search::{Texts, has_one};
 pub use self::source::{MAX_SOURCE_BYTES, Position, Source, too_large};
 use crate::finding::{InputError, Skipped};
 
@@ -78,7 +77,7 @@ impl Document {
 
     /// Whether one of these texts may be in the object, as [`has_one`] tells; where
     /// it can't be read without what is around it, in that.
-    pub fn has_one(&self, texts: &[String]) -> bool {
+    pub fn has_one(&self, texts: &Texts) -> bool {
         has_one(self.origin.text(&self.source).as_bytes(), texts)
     }
 

@@ -104,7 +104,7 @@ fn a_policy_made_of_the_documentation_is_a_peer_of_the_built_in_ones() {
     // The same, but for what it does with an object, and only when asked for.
     let (head, _) = lib.split_once("fn check").expect("it has a check");
     let failing = format!(
-        "{head}fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {{\n\
+        "{head}fn check(review: &Review, context: &Context, findings: &mut Findings) {{\n\
          let _ = (context.cluster(), findings.add(Finding::new(&RULE, \"$\")));\n\
          panic!(\"{{review:?}}\");\n}}\n\
          headlint_policy_sdk::policy! {{ name: \"bad-policy\", rules: [RULE] }}\n"

@@ -8,42 +8,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::Store;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
 
 use super::bindings::{PolicyPre, rules};
 use super::query::Extent;
 use super::ticker::Ticker;
 use super::v1::{self, State};
-use super::{FaultReason, Limits, Patience, Situation};
+use super::{FaultReason, Limits, Patience, RuleInfo, Situation, rule};
 use crate::finding::{Edit, ObjectRef, Severity};
-use crate::manifest;
+use crate::manifest::Texts;
 use crate::model::Projected;
 use crate::path::Path;
-
-/// What admission does with a finding when nothing is configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// It is sent as a warning.
-    Warn,
-    /// It is sent as a warning; with enforcement on, it denies.
-    Enforce,
-    /// As [`Action::Enforce`] for a CREATE, as [`Action::Warn`] for an UPDATE.
-    EnforceOnCreate,
-    /// It is judged, but not sent.
-    None,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Warn => "warn",
-            Self::Enforce => "enforce",
-            Self::EnforceOnCreate => "enforce-on-create",
-            Self::None => "none",
-        })
-    }
-}
 
 /// When admission speaks about a finding. The linter takes no notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,47 +53,6 @@ pub enum Origin {
     Audit,
 }
 
-/// What can be told of an object before a policy is started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// It is a Service with `clusterIP: None`.
-    Headless,
-    /// It is a Service without a selector.
-    Selectorless,
-    /// It is a Service that workloads take the names of their Pods from.
-    Governing,
-    /// It refers to Services.
-    Refers,
-    /// One of these texts may be in it.
-    Has(Vec<String>),
-}
-
-/// A rule, as its policy describes it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RuleInfo {
-    /// Kebab-case; unique over all policies.
-    pub id: String,
-    /// The usual severity.
-    pub severity: Severity,
-    /// What admission does with it.
-    pub action: Action,
-    /// Whether it runs without being enabled by name.
-    pub default_on: bool,
-    /// Whether an object that is applied later can heal its findings: where
-    /// they deny, the order of application matters.
-    pub heals_later: bool,
-    /// Kinds of the objects that it reports on.
-    pub kinds: Vec<String>,
-    /// What may happen to such an object.
-    pub operations: Vec<Operation>,
-    /// What it finds nothing without.
-    pub only_if: Vec<Condition>,
-    /// One line.
-    pub summary: String,
-    /// Markdown.
-    pub documentation: String,
-}
-
 /// The settings of a policy that isn't told any.
 const NO_SETTINGS: &str = "{}";
 
@@ -142,7 +76,7 @@ pub enum SettingsError {
 type Json = Box<dyn Fn() -> Value + Send + Sync>;
 
 /// Whether one of these texts may be in what an object was read from.
-type Has = Box<dyn Fn(&[String]) -> bool + Send + Sync>;
+type Has = Box<dyn Fn(&Texts) -> bool + Send + Sync>;
 
 /// A version of an object: its projection, and its JSON on demand.
 pub struct Version {
@@ -224,7 +158,7 @@ impl Subject {
     }
 
     /// Whether one of these texts may be in the version that counts.
-    pub(crate) fn may_have(&self, texts: &[String]) -> bool {
+    pub(crate) fn may_have(&self, texts: &Texts) -> bool {
         self.new.has.as_ref().is_none_or(|has| has(texts))
     }
 
@@ -327,6 +261,7 @@ pub struct Policy {
     settings: Result<String, FaultReason>,
     kinds: BTreeSet<String>,
     pre: PolicyPre<State>,
+    evaluate: ComponentExportIndex,
     limits: Limits,
     ticker: Arc<Ticker>,
 }
@@ -359,8 +294,7 @@ impl Policy {
             Err(error) => return Err(failed(error)),
         };
         drop(running);
-        let rules: Vec<_> = described.rules.into_iter().map(rule_info).collect();
-        check_description(&described.name, &rules)?;
+        let rules = rule::described(&described.name, described.rules)?;
         Ok(Self {
             kinds: rules.iter().flat_map(|rule| rule.kinds.iter().cloned()).collect(),
             name: described.name,
@@ -369,6 +303,7 @@ impl Policy {
             rules,
             settings_schema: described.settings_schema,
             settings,
+            evaluate: evaluate_of(component)?,
             pre,
             limits,
             ticker,
@@ -464,12 +399,18 @@ impl Policy {
         store: &mut Store<State>,
         review: &rules::Review,
     ) -> Result<Vec<Verdict>, FaultReason> {
-        let findings = self
+        // Only this one: to check the types of all that it exports takes a tenth of
+        // what an instance takes.
+        let (findings,) = self
             .pre
+            .instance_pre()
             .instantiate(&mut *store)
             .map_err(|error| FaultReason::of_instance(&error, &self.limits))?
-            .headlint_policy_rules()
-            .call_evaluate(&mut *store, review)
+            .get_typed_func::<(&rules::Review,), (Vec<rules::Finding>,)>(
+                &mut *store,
+                &self.evaluate,
+            )
+            .and_then(|evaluate| evaluate.call(&mut *store, (review,)))
             .map_err(|error| FaultReason::of(&error, &self.limits))?;
         if findings.len() > self.limits.findings {
             return Err(FaultReason::Findings {
@@ -551,88 +492,9 @@ fn check_world(engine: &wasmtime::Engine, component: &Component) -> Result<(), F
     })
 }
 
-fn check_description(name: &str, rules: &[RuleInfo]) -> Result<(), FaultReason> {
-    let kebab = |text: &str| {
-        text.len() <= 63
-            && text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.split('-').all(|part| {
-                let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-                !part.is_empty() && part.bytes().all(inner)
-            })
-    };
-    if !kebab(name) {
-        return Err(FaultReason::Malformed(format!("the name `{name}`, which is not kebab-case")));
-    }
-    if rules.is_empty() {
-        return Err(FaultReason::Malformed("no rules".to_owned()));
-    }
-    for (index, rule) in rules.iter().enumerate() {
-        if !kebab(&rule.id) {
-            return Err(FaultReason::Malformed(format!(
-                "the rule id `{}`, which is not kebab-case",
-                rule.id
-            )));
-        }
-        if rules[..index].iter().any(|other| other.id == rule.id) {
-            return Err(FaultReason::Malformed(format!("the rule id `{}` twice", rule.id)));
-        }
-        if rule.kinds.is_empty() {
-            return Err(FaultReason::Malformed(format!("no kinds for the rule `{}`", rule.id)));
-        }
-        let texts = rule.only_if.iter().flat_map(|condition| match condition {
-            Condition::Has(texts) => texts.as_slice(),
-            _ => &[],
-        });
-        if let Some(text) = texts.into_iter().find(|text| !manifest::can_be_found(text)) {
-            return Err(FaultReason::Malformed(format!(
-                "the text `{text}` for the rule `{}`, which is not of letters, digits and `-._/`",
-                rule.id
-            )));
-        }
-        if rule.operations.is_empty() {
-            return Err(FaultReason::Malformed(format!(
-                "no operations for the rule `{}`",
-                rule.id
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn condition(condition: rules::Condition) -> Condition {
-    match condition {
-        rules::Condition::Headless => Condition::Headless,
-        rules::Condition::Selectorless => Condition::Selectorless,
-        rules::Condition::Governing => Condition::Governing,
-        rules::Condition::Refers => Condition::Refers,
-        rules::Condition::Has(texts) => Condition::Has(texts),
-    }
-}
-
-fn rule_info(rule: rules::Rule) -> RuleInfo {
-    RuleInfo {
-        severity: v1::severity(rule.severity),
-        action: match rule.action {
-            rules::Action::Warn => Action::Warn,
-            rules::Action::Enforce => Action::Enforce,
-            rules::Action::EnforceOnCreate => Action::EnforceOnCreate,
-            rules::Action::None => Action::None,
-        },
-        id: rule.id,
-        default_on: rule.default_on,
-        heals_later: rule.heals_later,
-        kinds: rule.kinds,
-        operations: [
-            (rules::Operations::CREATE, Operation::Create),
-            (rules::Operations::UPDATE, Operation::Update),
-            (rules::Operations::DELETE, Operation::Delete),
-        ]
-        .into_iter()
-        .filter(|(flag, _)| rule.operations.contains(*flag))
-        .map(|(_, operation)| operation)
-        .collect(),
-        only_if: rule.only_if.into_iter().map(condition).collect(),
-        summary: rule.summary,
-        documentation: rule.documentation,
-    }
+fn evaluate_of(component: &Component) -> Result<ComponentExportIndex, FaultReason> {
+    component
+        .get_export_index(None, v1::RULES)
+        .and_then(|rules| component.get_export_index(Some(&rules), "evaluate"))
+        .ok_or_else(|| FaultReason::Unusable("it exports no `evaluate`".to_owned()))
 }

@@ -2,17 +2,30 @@
 
 use memchr::{memchr_iter, memmem};
 
-/// Whether one of these texts may be in YAML or JSON: it is, or the text around it
-/// has escapes, which may hide anything.
-pub fn has_one(written: &[u8], texts: &[String]) -> bool {
-    texts.iter().any(|text| memmem::find(written, text.as_bytes()).is_some()) || hides(written)
+/// Texts to look for.
+#[derive(Clone, Debug)]
+pub struct Texts(Vec<memmem::Finder<'static>>);
+
+impl Texts {
+    /// # Errors
+    /// One that can't be looked for as it is: something in it needs an escape, or
+    /// may end a line.
+    pub(crate) fn new(texts: Vec<String>) -> Result<Self, String> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte);
+        let is_plain = |text: &String| !text.is_empty() && text.bytes().all(plain);
+        match texts.iter().find(|text| !is_plain(text)) {
+            Some(text) => Err(text.clone()),
+            None => {
+                Ok(Self(texts.iter().map(|text| memmem::Finder::new(text).into_owned()).collect()))
+            }
+        }
+    }
 }
 
-/// Whether a text can be looked for as it is: nothing in it needs an escape, or ends
-/// a line.
-pub(crate) fn can_be_found(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte);
-    !text.is_empty() && text.bytes().all(plain)
+/// Whether one of these texts may be in YAML or JSON: it is, or the text around it
+/// has escapes, which may hide anything.
+pub fn has_one(written: &[u8], texts: &Texts) -> bool {
+    texts.0.iter().any(|text| text.find(written).is_some()) || hides(written)
 }
 
 /// Whether there is an escape that can stand for a part of a text: a code, a slash,
@@ -31,7 +44,7 @@ mod tests {
     use super::*;
 
     fn may_have(written: &str, text: &str) -> bool {
-        has_one(written.as_bytes(), &[text.to_owned()])
+        has_one(written.as_bytes(), &Texts::new(vec![text.to_owned()]).unwrap())
     }
 
     #[test]
@@ -48,10 +61,10 @@ mod tests {
     #[test]
     fn only_plain_texts_can_be_found() {
         for text in ["hostNetwork", "example.com/a-b_c", "7"] {
-            assert!(can_be_found(text), "{text}");
+            assert!(Texts::new(vec![text.to_owned()]).is_ok(), "{text}");
         }
         for text in ["", "a b", "a\nb", "a\"", "ü", "<a>"] {
-            assert!(!can_be_found(text), "{text}");
+            assert_eq!(Texts::new(vec![text.to_owned()]).unwrap_err(), text);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A context for native unit tests.
 
-use crate::context::{Answer, Context, QueryError, QueryMatch, UnknownReason, Version};
+use crate::context::{Answer, QueryError, QueryMatch, UnknownReason, Version};
 use crate::labels;
 use crate::types::{
     ClusterProfile, Endpoints, Label, LabelSelector, Metadata, NetworkPolicy, Object, Reference,
@@ -72,8 +72,11 @@ impl Snapshot {
     }
 }
 
-impl Context for Snapshot {
-    fn service(&self, namespace: &str, name: &str) -> Answer<Service> {
+/// The look-ups of a rule.
+impl Snapshot {
+    /// The Service of that name.
+    #[must_use]
+    pub fn service(&self, namespace: &str, name: &str) -> Answer<Service> {
         let found = self
             .services()
             .find(|s| s.meta.ref_.namespace == namespace && s.meta.ref_.name == name)
@@ -85,11 +88,15 @@ impl Context for Snapshot {
         }
     }
 
-    fn services_named(&self, name: &str) -> Answer<Vec<Service>> {
+    /// The Services of that name in any namespace, in order of namespace.
+    #[must_use]
+    pub fn services_named(&self, name: &str) -> Answer<Vec<Service>> {
         self.answer(self.services().filter(|s| s.meta.ref_.name == name).cloned().collect())
     }
 
-    fn services_selecting(&self, namespace: &str, of: &[Label]) -> Answer<Vec<Service>> {
+    /// The Services with a selector that these labels of a Pod satisfy.
+    #[must_use]
+    pub fn services_selecting(&self, namespace: &str, of: &[Label]) -> Answer<Vec<Service>> {
         self.answer(
             self.services()
                 .filter(|s| s.meta.ref_.namespace == namespace)
@@ -99,7 +106,9 @@ impl Context for Snapshot {
         )
     }
 
-    fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<Workload>> {
+    /// The workloads whose Pods a Service with this selector selects.
+    #[must_use]
+    pub fn workloads_matching(&self, namespace: &str, selector: &[Label]) -> Answer<Vec<Workload>> {
         let matches = |w: &&Workload| {
             selector.iter().all(|wanted| {
                 w.template.labels.contains(wanted) || w.template.added_labels.contains(&wanted.key)
@@ -111,7 +120,10 @@ impl Context for Snapshot {
         })
     }
 
-    fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<Workload>> {
+    /// The workloads whose Pods take their names from a Service: StatefulSets
+    /// by `serviceName`, others by `subdomain`.
+    #[must_use]
+    pub fn workloads_naming(&self, namespace: &str, service: &str) -> Answer<Vec<Workload>> {
         let naming = |w: &&Workload| match &w.stateful_set {
             Some(set) => set.service_name.as_deref() == Some(service),
             None => w.template.subdomain.as_deref() == Some(service),
@@ -119,7 +131,9 @@ impl Context for Snapshot {
         self.answer(self.workloads(namespace).filter(naming).cloned().collect())
     }
 
-    fn workloads_selected(
+    /// The workloads whose Pods this selector of a NetworkPolicy selects.
+    #[must_use]
+    pub fn workloads_selected(
         &self,
         namespace: &str,
         selector: &LabelSelector,
@@ -132,7 +146,9 @@ impl Context for Snapshot {
         )
     }
 
-    fn endpoints_of(&self, namespace: &str, service: &str) -> Answer<Vec<Endpoints>> {
+    /// The Endpoints and EndpointSlices of a Service.
+    #[must_use]
+    pub fn endpoints_of(&self, namespace: &str, service: &str) -> Answer<Vec<Endpoints>> {
         let found = self.objects.iter().filter_map(|object| match object {
             Object::Endpoints(endpoints)
                 if endpoints.meta.ref_.namespace == namespace && endpoints.service == service =>
@@ -144,7 +160,9 @@ impl Context for Snapshot {
         self.answer(found.collect())
     }
 
-    fn network_policies(&self, namespace: &str) -> Answer<Vec<NetworkPolicy>> {
+    /// The NetworkPolicies of a namespace.
+    #[must_use]
+    pub fn network_policies(&self, namespace: &str) -> Answer<Vec<NetworkPolicy>> {
         let found = self.objects.iter().filter_map(|object| match object {
             Object::NetworkPolicy(policy) if policy.meta.ref_.namespace == namespace => {
                 Some(policy.clone())
@@ -154,7 +172,9 @@ impl Context for Snapshot {
         self.answer(found.collect())
     }
 
-    fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<Reference>> {
+    /// Who refers to the Service of that name, which need not exist.
+    #[must_use]
+    pub fn references_to(&self, namespace: &str, service: &str) -> Answer<Vec<Reference>> {
         let found = self
             .references
             .iter()
@@ -163,11 +183,15 @@ impl Context for Snapshot {
         self.answer(found.collect())
     }
 
-    fn references(&self) -> Vec<Reference> {
+    /// The references in the object under review, in order of place.
+    #[must_use]
+    pub fn references(&self) -> Vec<Reference> {
         self.own_references.clone()
     }
 
-    fn objects(&self, kind: &str, namespace: &str) -> Answer<Vec<Object>> {
+    /// The objects of a kind in a namespace; empty for cluster-scoped ones.
+    #[must_use]
+    pub fn objects(&self, kind: &str, namespace: &str) -> Answer<Vec<Object>> {
         let found = self.objects.iter().filter(|object| {
             let meta = match object {
                 Object::Service(service) => &service.meta,
@@ -181,7 +205,9 @@ impl Context for Snapshot {
         self.answer(found.cloned().collect())
     }
 
-    fn cluster(&self) -> ClusterProfile {
+    /// Facts of the cluster that manifests can't tell.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterProfile {
         ClusterProfile {
             zone: "cluster.local".to_owned(),
             minor: 36,
@@ -190,11 +216,18 @@ impl Context for Snapshot {
         }
     }
 
-    fn raw(&self, _version: Version) -> Option<String> {
+    /// The object under review as JSON.
+    #[must_use]
+    pub fn raw(&self, _version: Version) -> Option<String> {
         None
     }
 
-    fn query(&self, _version: Version, _path: &str) -> Result<Vec<QueryMatch>, QueryError> {
+    /// A JSONPath query over the object under review.
+    ///
+    /// # Errors
+    /// When the query is no JSONPath, could cost too much, or there is no
+    /// object of that version.
+    pub fn query(&self, _version: Version, _path: &str) -> Result<Vec<QueryMatch>, QueryError> {
         Err(QueryError::NoObject)
     }
 }

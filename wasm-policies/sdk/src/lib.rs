@@ -24,7 +24,7 @@
 //!     check,
 //! };
 //!
-//! fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+//! fn check(review: &Review, _context: &Context, findings: &mut Findings) {
 //!     let Some(service) = review.service() else { return };
 //!     if service.meta.labels.is_empty() {
 //!         findings.add(
@@ -45,6 +45,8 @@ mod bindings;
 mod context;
 pub mod fake;
 mod finding;
+#[cfg(target_family = "wasm")]
+mod host;
 pub mod labels;
 mod policy;
 pub mod ports;

@@ -3,9 +3,10 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
+use crate::bindings::host;
 use crate::bindings::wire;
 pub use crate::bindings::wire::{Action, Operation, Operations, Origin, SettingsError};
-use crate::context::{Context, Host, Version, reviewed};
+use crate::context::{Context, Version};
 use crate::finding::Findings;
 use crate::types::{Endpoints, Metadata, NetworkPolicy, Object, Service, Workload};
 
@@ -104,7 +105,7 @@ pub struct Rule {
     /// Markdown; its first heading is the id.
     pub documentation: &'static str,
     /// Looks at one object of one of the kinds.
-    pub check: fn(&Review, &dyn Context, &mut Findings),
+    pub check: fn(&Review, &Context, &mut Findings),
 }
 
 /// The object gets this version. One in a file is created.
@@ -364,16 +365,16 @@ pub fn describe(
 #[must_use]
 pub fn evaluate(rules: &[&Rule], review: wire::Review) -> Vec<wire::Finding> {
     let mut findings = Findings::default();
-    let Some(object) = reviewed(Version::New) else { return findings.list };
+    let Some(object) = host::reviewed(Version::New) else { return findings.list };
     let wire::Review { rules: asked, settings, operation, origin } = review;
     let old = match operation {
-        Operation::Update => reviewed(Version::Old),
+        Operation::Update => host::reviewed(Version::Old),
         Operation::Create | Operation::Delete => None,
     };
     let review = Review { settings, object, old, operation, origin };
-    let host = Host::default();
+    let context = Context::default();
     for rule in asked.iter().filter_map(|at| rules.get(*at as usize)) {
-        (rule.check)(&review, &host, &mut findings);
+        (rule.check)(&review, &context, &mut findings);
     }
     findings.list
 }

@@ -273,7 +273,7 @@ pub fn settled_headless(review: &Review) -> Option<&Service> {
 /// The workloads behind a Service. None where none was seen, and where it
 /// depends on a label that only a controller adds whether one is behind it.
 #[must_use]
-pub fn workloads(service: &Service, context: &dyn Context) -> Option<Vec<Workload>> {
+pub fn workloads(service: &Service, context: &Context) -> Option<Vec<Workload>> {
     if selectorless(service) || service.service_type == "ExternalName" {
         return None;
     }

@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let (Some(service), Some(old)) = (review.service(), review.old_service()) else { return };
     let external = |service: &Service| service.service_type == "ExternalName";
     if external(service)

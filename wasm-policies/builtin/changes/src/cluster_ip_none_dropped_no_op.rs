@@ -38,7 +38,7 @@ const LAST_APPLIED: &str =
 /// leaves out is taken from every manager.
 const OWNED: &str = "$.metadata.managedFields[*].fieldsV1['f:spec']";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let (Some(service), Some(old)) = (review.service(), review.old_service()) else { return };
     if !headless(service) || !headless(old) || has(&service.meta, Traits::DELETING) {
         return;
@@ -72,7 +72,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 
 /// Whether the manifest before asked for `None`, and the one that was applied
 /// now asks for nothing.
-fn left_out_of_manifest(context: &dyn Context) -> bool {
+fn left_out_of_manifest(context: &Context) -> bool {
     let (Some(old), Some(new)) =
         (last_applied(Version::Old, context), last_applied(Version::New, context))
     else {
@@ -90,7 +90,7 @@ fn left_out_of_manifest(context: &dyn Context) -> bool {
 }
 
 /// The `spec` that `kubectl apply` sent last; none where it never did.
-fn last_applied(version: Version, context: &dyn Context) -> Option<Map<String, Value>> {
+fn last_applied(version: Version, context: &Context) -> Option<Map<String, Value>> {
     let matches = context.query(version, LAST_APPLIED).ok()?;
     let text: String = serde_json::from_str(&matches.first()?.value).ok()?;
     let mut manifest: Map<String, Value> = serde_json::from_str(&text).ok()?;
@@ -102,12 +102,12 @@ fn last_applied(version: Version, context: &dyn Context) -> Option<Map<String, V
 
 /// Whether somebody had set `clusterIP` before, and the change took it back
 /// while the rest of `spec` still has owners: then the request came without it.
-fn disowned(context: &dyn Context) -> bool {
+fn disowned(context: &Context) -> bool {
     let others = context.query(Version::New, OWNED).is_ok_and(|owned| !owned.is_empty());
     others && owners(Version::Old, "f:clusterIP", context) > 0
 }
 
 /// How many managers own a field of `spec`.
-fn owners(version: Version, field: &str, context: &dyn Context) -> usize {
+fn owners(version: Version, field: &str, context: &Context) -> usize {
     context.query(version, &format!("{OWNED}['{field}']")).map_or(0, |owners| owners.len())
 }

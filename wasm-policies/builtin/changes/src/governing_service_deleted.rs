@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
 /// How many StatefulSets a finding shows.
 const SHOWN: usize = 4;
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     // An operator makes it again, and so does a hook.
     let settled = Traits::OPERATOR_MANAGED | Traits::HOOK | Traits::TEST_HOOK | Traits::DELETING;
@@ -79,7 +79,7 @@ fn first_pod(set: &Workload, service: &str) -> String {
 }
 
 /// Whether the namespace goes away, with all that is in it.
-fn is_terminating(namespace: &str, context: &dyn Context) -> bool {
+fn is_terminating(namespace: &str, context: &Context) -> bool {
     context.objects("Namespace", "").seen().iter().any(|object| match object {
         Object::Other(meta) => meta.ref_.name == namespace && has(meta, Traits::DELETING),
         _ => false,

@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let (Some(service), Some(old)) = (review.service(), review.old_service()) else { return };
     let known = context.cluster().dual_stack;
     if !headless(old)

@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let (Some(service), Some(old)) = (review.service(), review.old_service()) else { return };
     let external = [service, old].iter().any(|one| one.service_type == "ExternalName");
     if external

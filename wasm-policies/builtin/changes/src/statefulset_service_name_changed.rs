@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let (Some(set), Some(Object::Workload(old))) = (review.workload(), &review.old) else { return };
     let name = |set: &Option<headlint_policy_sdk::types::StatefulSet>| {
         set.as_ref().and_then(|set| set.service_name.clone()).unwrap_or_default()

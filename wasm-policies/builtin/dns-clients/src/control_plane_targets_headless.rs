@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(_: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(_: &Review, context: &Context, findings: &mut Findings) {
     // Then it dials the endpoints.
     if context.cluster().aggregator_routing {
         return;

@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let holder = review.meta();
     if has(holder, Traits::DELETING) {
         return;
@@ -59,7 +59,7 @@ fn is_full(host: &str, zone: &str) -> bool {
 }
 
 /// `db.svc.cluster.local`: `svc` itself stands where the namespace belongs.
-fn without_any(reference: &Reference, holder: &Metadata, context: &dyn Context) -> Option<Finding> {
+fn without_any(reference: &Reference, holder: &Metadata, context: &Context) -> Option<Finding> {
     let (own, name) = (&holder.ref_.namespace, &reference.service);
     if reference.namespace != "svc" || reference.pod.is_some() || own == "svc" {
         return None;
@@ -75,7 +75,7 @@ fn without_any(reference: &Reference, holder: &Metadata, context: &dyn Context) 
 
 /// `db-0.db.svc`: Pod `db-0` of Service `db` is meant, and Service `db-0` of
 /// namespace `db` is asked for.
-fn of_a_pod(reference: &Reference, holder: &Metadata, context: &dyn Context) -> Option<Finding> {
+fn of_a_pod(reference: &Reference, holder: &Metadata, context: &Context) -> Option<Finding> {
     let own = &holder.ref_.namespace;
     let (pod, name) = (&reference.service, &reference.namespace);
     if reference.pod.is_some() {

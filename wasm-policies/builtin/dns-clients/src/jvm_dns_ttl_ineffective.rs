@@ -86,7 +86,7 @@ const FLAGS: [Flag; 4] = [
 /// A file of security properties.
 const FILE: &str = "-Djava.security.properties=";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     if has(&workload.meta, Traits::DELETING) {
         return;

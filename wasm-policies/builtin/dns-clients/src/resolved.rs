@@ -6,7 +6,7 @@ use headlint_policy_sdk::{Context, Severity};
 
 /// The names of Services of the cluster that the containers of a workload dial,
 /// in order of place.
-pub(crate) fn by_containers(workload: &Workload, context: &dyn Context) -> Vec<Reference> {
+pub(crate) fn by_containers(workload: &Workload, context: &Context) -> Vec<Reference> {
     if has(&workload.meta, Traits::DELETING) {
         return Vec::new();
     }

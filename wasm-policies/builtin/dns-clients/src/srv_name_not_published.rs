@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 /// A port as DNS knows it: name and protocol.
 type Published = (String, String);
 
-fn check(_: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(_: &Review, context: &Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
     for reference in context.references() {
         if reference.via != ReferenceVia::Srv
@@ -64,7 +64,7 @@ fn asked(host: &str) -> Option<(&str, &str)> {
 
 /// The ports that endpoints of a Service have by name; none where that isn't
 /// known, or where none has a name, which other rules speak about.
-fn published(service: &Service, context: &dyn Context) -> Option<Vec<Published>> {
+fn published(service: &Service, context: &Context) -> Option<Vec<Published>> {
     let ports: Vec<Published> = if selectorless(service) {
         let meta = &service.meta.ref_;
         let endpoints = context.endpoints_of(&meta.namespace, &meta.name).found()?;

@@ -20,7 +20,7 @@ pub(crate) struct Text<'c> {
 }
 
 /// The containers of a workload.
-pub(crate) fn containers(workload: &Workload, context: &dyn Context) -> Vec<Container> {
+pub(crate) fn containers(workload: &Workload, context: &Context) -> Vec<Container> {
     let Some(json) = context.raw(Version::New) else { return Vec::new() };
     let Ok(json) = serde_json::from_str::<Value>(&json) else { return Vec::new() };
     let template = &workload.template.path;

@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
 const NO_ADDRESSES: &str = "must specify `addresses` or `notReadyAddresses`";
 const NOT_IP: &str = "must be a valid IP address";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(object) = review.endpoints() else { return };
     if has(&object.meta, Traits::DELETING) {
         return;
@@ -197,7 +197,7 @@ fn parse(text: &str) -> Option<IpAddr> {
 fn virtual_addresses(
     object: &Endpoints,
     addresses: &[(String, String)],
-    context: &dyn Context,
+    context: &Context,
     findings: &mut Findings,
 ) {
     let namespace = &object.meta.ref_.namespace;

@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
 /// KEP-4974.
 const SINCE: u32 = 33;
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(object) = review.endpoints() else { return };
     if settled(&object.meta) || context.cluster().minor < SINCE {
         return;

@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(object) = review.endpoints() else { return };
     let ObjectRef { namespace, .. } = &object.meta.ref_;
     let name = object.service.as_str();

@@ -32,7 +32,7 @@ struct Joined<'e> {
     given: Vec<Given<'e>>,
 }
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(object) = review.endpoints() else { return };
     let namespace = &object.meta.ref_.namespace;
     if object.service.is_empty() {
@@ -138,7 +138,7 @@ impl Joined<'_> {
             && missing.iter().all(|(_, port)| spoken_for(port))
     }
 
-    fn misnamed(&self, given: &Given, context: &dyn Context) -> Option<Finding> {
+    fn misnamed(&self, given: &Given, context: &Context) -> Option<Finding> {
         let service = self.service;
         let name = &service.meta.ref_.name;
         let headless = headless(service);
@@ -302,7 +302,7 @@ fn leads_to(port: &ServicePort, given: &Given) -> bool {
 fn by_name(
     service: &Service,
     missing: &[(usize, &ServicePort)],
-    context: &dyn Context,
+    context: &Context,
 ) -> Vec<Reference> {
     let ObjectRef { namespace, name, .. } = &service.meta.ref_;
     let mut references = context.references_to(namespace, name).seen();

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if !headless(service) || !by_hand(service) {
         return;
@@ -74,7 +74,7 @@ enum Clients {
 }
 
 impl Clients {
-    fn of(service: &Service, context: &dyn Context) -> Self {
+    fn of(service: &Service, context: &Context) -> Self {
         let meta = &service.meta.ref_;
         let references = context.references_to(&meta.namespace, &meta.name).seen();
         let all = |of: fn(ReferenceVia) -> bool| {

@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
 
 const LABEL: &str = "endpointslice.kubernetes.io/skip-mirror";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(object) = review.endpoints() else { return };
     if !object.skip_mirror || settled(&object.meta) {
         return;

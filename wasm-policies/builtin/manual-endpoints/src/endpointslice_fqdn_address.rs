@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(slice) = review.endpoints() else { return };
     if slice.address_type.as_deref() != Some("FQDN") || settled(&slice.meta) {
         return;

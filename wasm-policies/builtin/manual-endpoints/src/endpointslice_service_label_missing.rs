@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
 
 const LABEL: &str = "kubernetes.io/service-name";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(slice) = review.endpoints().filter(|object| is_slice(object)) else { return };
     let meta = &slice.meta;
     let unclear = meta.labels.iter().any(|label| placeholder(&label.key));

@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
 /// kubernetes v1.36 `staging/src/k8s.io/api/core/v1/types.go` `IsHeadlessService`.
 const LABEL: &str = "service.kubernetes.io/headless";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     if let Some(service) = review.service() {
         if carries(&service.meta) && !has(&service.meta, Traits::DELETING) {
             findings.add(on_service(service));

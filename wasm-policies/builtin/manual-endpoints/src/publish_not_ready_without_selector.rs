@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if !service.publish_not_ready_addresses || !by_hand(service) {
         return;

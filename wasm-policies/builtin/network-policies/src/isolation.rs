@@ -31,7 +31,7 @@ pub(crate) fn selects(selector: &LabelSelector, workload: &Workload) -> Option<b
 
 /// The workloads whose Pods a policy is about beyond doubt. No policy reaches
 /// Pods in the network of their node.
-pub(crate) fn subjects(policy: &NetworkPolicy, context: &dyn Context) -> Vec<Workload> {
+pub(crate) fn subjects(policy: &NetworkPolicy, context: &Context) -> Vec<Workload> {
     let passing = Traits::HOOK | Traits::TEST_HOOK | Traits::DELETING;
     let namespace = &policy.meta.ref_.namespace;
     let mut found = context.workloads_selected(namespace, &policy.pod_selector).seen();
@@ -44,7 +44,7 @@ pub(crate) fn subjects(policy: &NetworkPolicy, context: &dyn Context) -> Vec<Wor
 }
 
 /// All policies of the namespace, the one under review included, by name.
-pub(crate) fn policies(own: &NetworkPolicy, context: &dyn Context) -> Vec<NetworkPolicy> {
+pub(crate) fn policies(own: &NetworkPolicy, context: &Context) -> Vec<NetworkPolicy> {
     let mut policies = context.network_policies(&own.meta.ref_.namespace).seen();
     policies
         .retain(|other| other.meta.ref_ != own.meta.ref_ && !has(&other.meta, Traits::DELETING));
@@ -74,7 +74,7 @@ pub(crate) fn leads(
 
 /// What is known of the Pods of a namespace beyond those that were seen; none
 /// if there can't be more.
-pub(crate) fn unseen(namespace: &str, context: &dyn Context) -> Option<UnknownReason> {
+pub(crate) fn unseen(namespace: &str, context: &Context) -> Option<UnknownReason> {
     match context.workloads_matching(namespace, &[]) {
         Answer::Unknown(reason) => Some(reason),
         Answer::Found(_) | Answer::Absent => None,
@@ -175,7 +175,7 @@ pub(crate) fn only_namespace(selector: &LabelSelector) -> Option<&str> {
 }
 
 /// The places in workloads of a namespace that name a Service of it.
-pub(crate) fn names_used(namespace: &str, context: &dyn Context) -> Vec<Reference> {
+pub(crate) fn names_used(namespace: &str, context: &Context) -> Vec<Reference> {
     let services = context.objects("Service", namespace).seen();
     let mut used = Vec::new();
     for service in services {

@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(policy) = review.network_policy() else { return };
     if policy.ingress.is_none() {
         return;
@@ -53,7 +53,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 }
 
 /// Where a set names a Service over its own Pods, or one of them.
-fn dialled_by_itself(set: &Workload, context: &dyn Context) -> Vec<Reference> {
+fn dialled_by_itself(set: &Workload, context: &Context) -> Vec<Reference> {
     let namespace = &set.meta.ref_.namespace;
     let over = context.services_selecting(namespace, &set.template.labels).seen();
     let mut names: Vec<_> = over.into_iter().map(|service| service.meta.ref_.name).collect();
@@ -74,7 +74,7 @@ fn lets_in(
     policies: &[NetworkPolicy],
     set: &Workload,
     reference: &Reference,
-    context: &dyn Context,
+    context: &Context,
 ) -> bool {
     let ports = ports(set, reference, context);
     policies
@@ -90,7 +90,7 @@ fn lets_in(
 }
 
 /// The ports of the Pods that a reference leads to; none where it doesn't tell.
-fn ports(set: &Workload, reference: &Reference, context: &dyn Context) -> Option<Vec<i64>> {
+fn ports(set: &Workload, reference: &Reference, context: &Context) -> Option<Vec<i64>> {
     let Some(IntOrString::Int(number)) = reference.port else { return None };
     let service = context.service(&reference.namespace, &reference.service).found()?;
     if reference.pod.is_some() || headless(&service) {

@@ -33,7 +33,7 @@ const DNS_NAMESPACES: [&str; 2] = ["kube-system", "openshift-dns"];
 /// have 5353 behind a Service with 53.
 const DNS_PORTS: [i64; 2] = [53, 5353];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(policy) = review.network_policy() else { return };
     if policy.egress.is_none() {
         return;
@@ -98,7 +98,7 @@ fn is_dialled_by(reference: &Reference, workload: &Workload) -> bool {
 
 /// Whether the answer grows with the number of Pods, so that it may not fit
 /// into a datagram.
-fn is_long(reference: &Reference, context: &dyn Context) -> bool {
+fn is_long(reference: &Reference, context: &Context) -> bool {
     reference.pod.is_none()
         && context
             .service(&reference.namespace, &reference.service)

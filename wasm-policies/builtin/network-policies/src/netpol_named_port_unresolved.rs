@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(policy) = review.network_policy() else { return };
     let namespace = policy.meta.ref_.namespace.as_str();
     if let Some(rules) = policy.ingress.as_ref().filter(|rules| any_name(rules)) {
@@ -60,7 +60,7 @@ struct Pods {
 }
 
 impl Pods {
-    fn selected(namespace: &str, selector: &LabelSelector, context: &dyn Context) -> Self {
+    fn selected(namespace: &str, selector: &LabelSelector, context: &Context) -> Self {
         let unseen = unseen(namespace, context);
         let produced = matches!(unseen, Some(UnknownReason::Produced | UnknownReason::Unreadable));
         Self {
@@ -70,7 +70,7 @@ impl Pods {
     }
 
     /// None where it isn't known who is meant.
-    fn behind(peers: &[NetworkPolicyPeer], namespace: &str, context: &dyn Context) -> Option<Self> {
+    fn behind(peers: &[NetworkPolicyPeer], namespace: &str, context: &Context) -> Option<Self> {
         let mut all = Self { workloads: Vec::new(), open: false };
         let everyone = LabelSelector { match_labels: Vec::new(), match_expressions: Vec::new() };
         for peer in peers {
@@ -96,7 +96,7 @@ fn judge(
     at: &str,
     rule: &NetworkPolicyRule,
     pods: &Pods,
-    context: &dyn Context,
+    context: &Context,
     findings: &mut Findings,
 ) {
     let Some(first) = pods.workloads.first() else { return };
@@ -158,7 +158,7 @@ fn published(
     workload: &Workload,
     name: &str,
     protocol: &str,
-    context: &dyn Context,
+    context: &Context,
 ) -> Option<(Service, usize, i64)> {
     let namespace = &workload.meta.ref_.namespace;
     let services = context.services_selecting(namespace, &workload.template.labels).seen();

@@ -37,7 +37,7 @@ struct Meant {
     numbers: Vec<i64>,
 }
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(policy) = review.network_policy() else { return };
     let Some(rules) = &policy.ingress else { return };
     let numbers = || {
@@ -73,7 +73,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 }
 
 /// For each workload the Services over its Pods.
-fn services(workloads: &[Workload], context: &dyn Context) -> Vec<Vec<Service>> {
+fn services(workloads: &[Workload], context: &Context) -> Vec<Vec<Service>> {
     let over = |workload: &Workload| {
         let namespace = &workload.meta.ref_.namespace;
         let mut found = context.services_selecting(namespace, &workload.template.labels).seen();
@@ -153,7 +153,7 @@ fn report(
     protocol: &str,
     first: &Meant,
     shut: &[Meant],
-    context: &dyn Context,
+    context: &Context,
 ) -> Finding {
     let Meant { service, index, workload, numbers } = first;
     let name = &service.meta.ref_.name;

@@ -29,7 +29,7 @@ pub const RULE: Rule = Rule {
 pub(crate) const NAMELESS: [&str; 4] =
     ["DaemonSet", "Deployment", "ReplicaSet", "ReplicationController"];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
     for dialled in names(review, context).dialled {
         if !headless(&dialled.behind.service) || dialled.is_given(context) {

@@ -40,13 +40,13 @@ impl Behind {
     }
 
     /// The workloads whose Pods take their names from it.
-    pub(crate) fn named(&self, context: &dyn Context) -> &[Workload] {
+    pub(crate) fn named(&self, context: &Context) -> &[Workload] {
         let ObjectRef { namespace, name, .. } = &self.service.meta.ref_;
         self.named.get_or_init(|| context.workloads_naming(namespace, name).seen())
     }
 
     /// As [`workloads`] finds them.
-    pub(crate) fn selected(&self, context: &dyn Context) -> Option<&[Workload]> {
+    pub(crate) fn selected(&self, context: &Context) -> Option<&[Workload]> {
         self.selected.get_or_init(|| workloads(&self.service, context)).as_deref()
     }
 }
@@ -60,7 +60,7 @@ enum Known {
 }
 
 /// All of them in the object under review.
-pub(crate) fn names(review: &Review, context: &dyn Context) -> Names {
+pub(crate) fn names(review: &Review, context: &Context) -> Names {
     let holder = review.meta();
     if has(holder, Traits::DELETING) {
         return Names::default();
@@ -109,7 +109,7 @@ pub(crate) fn weighed(reference: &Reference, severity: Severity) -> Severity {
 impl Dialled {
     /// Whether something gives a Pod this very name: by a host name in its
     /// template, or by the index of a Job.
-    pub(crate) fn is_given(&self, context: &dyn Context) -> bool {
+    pub(crate) fn is_given(&self, context: &Context) -> bool {
         let named = self.behind.named(context);
         named.iter().filter(|workload| workload.stateful_set.is_none()).any(|workload| {
             let template = &workload.template;

@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
 /// How many letters a name may differ in from the one that is meant.
 const NEAR: usize = 2;
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let mut places = BTreeSet::new();
     // All sets of a namespace may be many.
     let mut sets: BTreeMap<String, Vec<Workload>> = BTreeMap::new();
@@ -87,7 +87,7 @@ fn is_settled_set(workload: &Workload) -> bool {
 }
 
 /// Those of a namespace.
-fn settled(namespace: &str, context: &dyn Context) -> Vec<Workload> {
+fn settled(namespace: &str, context: &Context) -> Vec<Workload> {
     let objects = context.objects("StatefulSet", namespace).seen().into_iter();
     let workloads = objects.filter_map(|object| match object {
         Object::Workload(workload) => Some(workload),
@@ -149,7 +149,7 @@ fn misspelled<'w>(
     set: &str,
     number: i64,
     mut sets: impl Iterator<Item = &'w Workload>,
-    context: &dyn Context,
+    context: &Context,
 ) -> Option<Finding> {
     let ObjectRef { namespace, name: service, .. } = &dialled.behind.service.meta.ref_;
     let others = dialled.behind.selected(context)?;

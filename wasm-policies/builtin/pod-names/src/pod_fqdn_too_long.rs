@@ -79,7 +79,7 @@ impl Host {
     }
 }
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let template = &workload.template;
     if !template.set_hostname_as_fqdn
@@ -196,7 +196,7 @@ fn host(workload: &Workload) -> Option<Host> {
 }
 
 /// Whether `hostnameOverride` is set, which the API server refuses here.
-fn overridden(workload: &Workload, context: &dyn Context) -> bool {
+fn overridden(workload: &Workload, context: &Context) -> bool {
     let path = format!("{}.spec.hostnameOverride", workload.template.path);
     context.query(Version::New, &path).is_ok_and(|matches| !matches.is_empty())
 }

@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let template = &workload.template;
     let (Some(host), Some(subdomain)) = (&template.hostname, &template.subdomain) else { return };

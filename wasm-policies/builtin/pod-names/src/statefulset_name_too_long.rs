@@ -42,7 +42,7 @@ const LONGEST_HASH: usize = 11;
 /// A dash and 7 digits: shorter hashes are rarer than one in four hundred.
 const SHORTEST_HASH: usize = 8;
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let name = &set.meta.ref_.name;
     let length = name.len();

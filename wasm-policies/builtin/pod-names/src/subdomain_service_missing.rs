@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
 /// How many letters a name may differ in from the one that is meant.
 const NEAR: usize = 2;
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let template = &workload.template;
     let Some(subdomain) = template.subdomain.as_deref().filter(|name| !placeholder(name)) else {
@@ -64,7 +64,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 }
 
 /// The headless Service over these Pods whose name differs in a letter or two.
-fn misspelled(workload: &Workload, subdomain: &str, context: &dyn Context) -> Option<Service> {
+fn misspelled(workload: &Workload, subdomain: &str, context: &Context) -> Option<Service> {
     let namespace = &workload.meta.ref_.namespace;
     let services = context.services_selecting(namespace, &workload.template.labels).seen();
     services.into_iter().find(|service| {

@@ -47,7 +47,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let holder = review.meta();
     if has(holder, Traits::DELETING) {
         return;
@@ -73,7 +73,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 }
 
 /// The value at a path of the object under review.
-fn value(context: &dyn Context, path: &str) -> Option<Value> {
+fn value(context: &Context, path: &str) -> Option<Value> {
     let matches = context.query(Version::New, path).ok()?;
     let [found] = matches.as_slice() else { return None };
     serde_json::from_str(&found.value).ok()
@@ -100,7 +100,7 @@ fn severity(
 
 /// Which namespaces have routes of a mesh, each asked once.
 struct Mesh<'c> {
-    context: &'c dyn Context,
+    context: &'c Context,
     routed: BTreeMap<String, bool>,
 }
 
@@ -128,7 +128,7 @@ struct Published {
 }
 
 impl Published {
-    fn of(namespace: &str, name: &str, context: &dyn Context) -> Option<Self> {
+    fn of(namespace: &str, name: &str, context: &Context) -> Option<Self> {
         let service = context.service(namespace, name).found()?;
         if !headless(&service) || refused(&service) || has(&service.meta, Traits::DELETING) {
             return None;
@@ -176,7 +176,7 @@ impl Published {
 /// The Services that are dialled, each looked up once.
 fn published<'r>(
     references: &'r [Reference],
-    context: &dyn Context,
+    context: &Context,
 ) -> BTreeMap<(&'r str, &'r str), Published> {
     let names: BTreeSet<_> =
         dials(references).map(|(reference, _)| service_of(reference)).collect();

@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = accepted(review) else { return };
     let might = |port: &ServicePort| {
         port.target_port
@@ -94,7 +94,7 @@ impl Mismatch<'_> {
 
     /// Why it may well be meant: only clients that follow endpoints or SRV
     /// records are known, or the number is served in another way.
-    fn guard(&self, references: &[Reference], context: &dyn Context) -> Option<String> {
+    fn guard(&self, references: &[Reference], context: &Context) -> Option<String> {
         let name = &self.service.meta.ref_.name;
         let number = self.number;
         let listens = |workload: &Workload| {
@@ -151,7 +151,7 @@ impl Mismatch<'_> {
 
     /// The name of a Service with a cluster IP over the same Pods that
     /// serves the same port.
-    fn twin(&self, context: &dyn Context) -> Option<String> {
+    fn twin(&self, context: &Context) -> Option<String> {
         let namespace = &self.service.meta.ref_.namespace;
         // Without any Pods to go by, those that an equal selector would select.
         let labels = self.behind.first().map_or(&self.service.selector, |w| &w.template.labels);
@@ -167,7 +167,7 @@ impl Mismatch<'_> {
         })
     }
 
-    fn same_pods(&self, other: &Service, context: &dyn Context) -> bool {
+    fn same_pods(&self, other: &Service, context: &Context) -> bool {
         let contains = |a: &Service, b: &Service| a.selector.iter().all(|l| b.selector.contains(l));
         if selectorless(other) {
             return false;

@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     // Without a selector, its endpoints have ports of their own.
     let Some(service) = settled_headless(review) else { return };
     if !service.ports.is_empty() {

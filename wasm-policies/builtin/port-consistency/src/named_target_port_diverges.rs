@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = accepted(review) else { return };
     let named = |target: &Option<IntOrString>| matches!(target, Some(IntOrString::Text(_)));
     if !headless(service) || !service.ports.iter().any(|port| named(&port.target_port)) {

@@ -39,7 +39,7 @@ pub(crate) fn closed(protocol: &str) -> &'static str {
 }
 
 /// Whether a key is written at the path; false where nobody can tell.
-pub(crate) fn written(context: &dyn Context, path: &str) -> bool {
+pub(crate) fn written(context: &Context, path: &str) -> bool {
     context.query(Version::New, path).is_ok_and(|matches| !matches.is_empty())
 }
 

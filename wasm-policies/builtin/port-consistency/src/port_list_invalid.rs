@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     for error in &service.type_errors {
         if error.path.starts_with("$.spec.ports") && !placeholder(&error.value) {
@@ -63,7 +63,7 @@ fn explain(
     service: &Service,
     index: usize,
     fault: PortFault,
-    context: &dyn Context,
+    context: &Context,
 ) -> Option<Finding> {
     let port = &service.ports[index];
     let svc = &service.meta.ref_.name;

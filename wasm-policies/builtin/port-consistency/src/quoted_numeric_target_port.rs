@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     for (index, fault) in port_faults(service) {
         let (PortFault::TargetQuoted, Some(IntOrString::Text(text))) =

@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = settled_headless(review) else { return };
     let [port] = service.ports.as_slice() else { return };
     if !port.name.is_empty() {

@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = settled_headless(review) else { return };
     if service.publish_not_ready_addresses {
         return;
@@ -52,7 +52,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 }
 
 /// Whether another headless Service over the same Pods publishes them early.
-fn published_elsewhere(service: &Service, set: &Workload, context: &dyn Context) -> bool {
+fn published_elsewhere(service: &Service, set: &Workload, context: &Context) -> bool {
     let over = context.services_selecting(&set.meta.ref_.namespace, &set.template.labels).seen();
     over.iter().any(|other| {
         other.meta.ref_ != service.meta.ref_ && headless(other) && other.publish_not_ready_addresses
@@ -80,7 +80,7 @@ fn report(
     own: &StatefulSet,
     by_itself: &[Reference],
     others: &[Reference],
-    context: &dyn Context,
+    context: &Context,
 ) -> Finding {
     let (name, of) = (&service.meta.ref_.name, &set.meta.ref_.name);
     let path = "$.spec.publishNotReadyAddresses";

@@ -30,7 +30,7 @@ fn dials(holder: &ObjectRef) -> bool {
 /// Whether a workload also looks for its own Pods, by a Service that publishes
 /// them early: then it is one group of several in a cluster, and the names are
 /// those of its peers.
-fn is_peer(holder: &ObjectRef, context: &dyn Context) -> bool {
+fn is_peer(holder: &ObjectRef, context: &Context) -> bool {
     let workloads = context.objects(&holder.kind, &holder.namespace).seen();
     let itself = workloads.iter().find_map(|object| match object {
         Object::Workload(workload) if workload.meta.ref_ == *holder => Some(workload),
@@ -45,7 +45,7 @@ fn is_peer(holder: &ObjectRef, context: &dyn Context) -> bool {
     })
 }
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = settled_headless(review) else { return };
     if !service.publish_not_ready_addresses {
         return;

@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
 
 const PATH: &str = "$.spec.clusterIP";
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     let name = &service.meta.ref_.name;
     let wrong = service.type_errors.iter().find(|error| error.path == PATH);

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 
 const PATH: &str = "$.spec.clusterIPs";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     // What is wrong with `clusterIP` itself comes first: cluster-ip-none-misspelled.
     if !service.type_errors.is_empty() || service.cluster_ip.as_deref().is_some_and(misspelled_none)
@@ -65,7 +65,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     }
 }
 
-fn without_cluster_ip(service: &Service, context: &dyn Context, findings: &mut Findings) {
+fn without_cluster_ip(service: &Service, context: &Context, findings: &mut Findings) {
     // Other addresses without `clusterIP` are refused as well, but say nothing of headless.
     if !service.cluster_ips.iter().any(|ip| ip.eq_ignore_ascii_case("none")) {
         return;

@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
 
 const PATH: &str = "$.spec.selector";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     // An empty map doesn't survive storage, and never gets to admission.
     if review.origin != Origin::Lint || service.service_type == "ExternalName" {
@@ -63,7 +63,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
 }
 
 /// How the empty selector is written; none where there is no such key.
-fn written(context: &dyn Context) -> Option<&'static str> {
+fn written(context: &Context) -> Option<&'static str> {
     let matches = context.query(Version::New, PATH).ok()?;
     let value = &matches.first()?.value;
     Some(if value == "null" { "null" } else { "empty (`{}`)" })

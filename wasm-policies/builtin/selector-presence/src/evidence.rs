@@ -9,7 +9,7 @@ use headlint_policy_sdk::{Answer, Context, Severity, UnknownReason};
 /// them, and where the Service is refused anyway.
 pub(crate) fn without_endpoints(
     service: &Service,
-    context: &dyn Context,
+    context: &Context,
 ) -> Option<(Severity, Option<&'static str>)> {
     let settled = Traits::OPERATOR_MANAGED | Traits::ENDPOINTS_MANAGED_ELSEWHERE | Traits::DELETING;
     if !selectorless(service) || refused(service) || has(&service.meta, settled) {
@@ -44,7 +44,7 @@ pub(crate) fn without_endpoints(
 }
 
 /// The StatefulSets that take the names of their Pods from a Service.
-pub(crate) fn sets_naming(service: &Service, context: &dyn Context) -> Vec<Workload> {
+pub(crate) fn sets_naming(service: &Service, context: &Context) -> Vec<Workload> {
     let meta = &service.meta.ref_;
     let mut naming = context.workloads_naming(&meta.namespace, &meta.name).seen();
     naming.retain(|workload| workload.stateful_set.is_some());

@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     let settled = Traits::OPERATOR_MANAGED | Traits::DELETING;
     let name = service.meta.ref_.name.as_str();

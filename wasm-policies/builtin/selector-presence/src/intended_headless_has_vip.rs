@@ -47,7 +47,7 @@ const SOFTWARE: &[&str] = &[
 const NAMES: &[&str] =
     &["app", "app.kubernetes.io/instance", "app.kubernetes.io/name", "k8s-app", "name"];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if service.service_type != "ClusterIP"
         || headless(service)
@@ -98,7 +98,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     findings.add(finding);
 }
 
-fn has_endpoints(service: &Service, context: &dyn Context) -> bool {
+fn has_endpoints(service: &Service, context: &Context) -> bool {
     let ObjectRef { namespace, name, .. } = &service.meta.ref_;
     matches!(context.endpoints_of(namespace, name), Answer::Found(_))
 }
@@ -132,7 +132,7 @@ fn named_headless(name: &str) -> bool {
 
 /// Whether every port leads to the same number in the Pods, so that clients
 /// dial the same after the Service has become headless.
-fn untranslated(service: &Service, context: &dyn Context) -> bool {
+fn untranslated(service: &Service, context: &Context) -> bool {
     let behind = workloads(service, context).unwrap_or_default();
     service.ports.iter().all(|port| {
         let numbers = targets(port, &behind).map(|targets| targets.numbers());

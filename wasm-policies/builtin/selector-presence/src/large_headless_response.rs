@@ -37,7 +37,7 @@ const EDNS: usize = 1232;
 /// Bytes of an answer at all: its length is sent as 16 bits.
 const LARGEST: usize = 65_535;
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if !headless(service) || refused(service) || has(&service.meta, Traits::DELETING) {
         return;

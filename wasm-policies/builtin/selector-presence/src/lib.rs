@@ -32,7 +32,7 @@ headlint_policy_sdk::policy! {
 
 /// Whether the object under review has this key, whatever its value: an edit
 /// adds a missing key, and sets one that is null or empty.
-fn has_key(context: &dyn Context, path: &str) -> bool {
+fn has_key(context: &Context, path: &str) -> bool {
     context.query(Version::New, path).is_ok_and(|matches| !matches.is_empty())
 }
 

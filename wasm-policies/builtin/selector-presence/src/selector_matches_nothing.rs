@@ -59,7 +59,7 @@ const ROLES: &[&str] = &[
     "standby",
 ];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     let settled = Traits::OPERATOR_MANAGED
         | Traits::ENDPOINTS_MANAGED_ELSEWHERE
@@ -197,7 +197,7 @@ enum Near {
 fn nearest<'w>(
     service: &Service,
     all: &'w [Workload],
-    context: &dyn Context,
+    context: &Context,
 ) -> Vec<(Near, &'w Workload)> {
     let mut near: Vec<_> = all
         .iter()
@@ -268,7 +268,7 @@ fn names_its_pod(selector: &[Label], workload: &Workload) -> bool {
 /// Whether a workload that has only a key in common may be the one that is
 /// meant: its name says so, or no other Service leads to it and it may well
 /// listen on the port.
-fn is_likely(service: &Service, workload: &Workload, context: &dyn Context) -> bool {
+fn is_likely(service: &Service, workload: &Workload, context: &Context) -> bool {
     let meta = &workload.meta.ref_;
     if ["CronJob", "Job"].contains(&meta.kind.as_str()) {
         return false;

@@ -33,7 +33,7 @@ const SHOWN: usize = 4;
 /// Labels that change with a release.
 const CHANGING: &[&str] = &["app.kubernetes.io/version", "chart", "helm.sh/chart", "version"];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if !headless(service)
         || selectorless(service)

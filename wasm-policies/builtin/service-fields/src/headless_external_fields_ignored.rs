@@ -46,7 +46,7 @@ const LOAD_BALANCERS: [&str; 5] = [
     "metallb.universe.tf/loadBalancerIPs",
 ];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = accepted(review) else { return };
     let name = &service.meta.ref_.name;
     for field in FIELDS {

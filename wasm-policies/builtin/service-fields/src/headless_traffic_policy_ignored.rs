@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
 const TOPOLOGY: [&str; 2] =
     ["service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints"];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = accepted(review) else { return };
     let mut found = Vec::new();
     if service.internal_traffic_policy.as_deref() == Some("Local") {

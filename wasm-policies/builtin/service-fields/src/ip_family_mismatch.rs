@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     // Without a selector the API server takes whatever families there are.
     let Some(service) = accepted(review).filter(|service| !selectorless(service)) else { return };
     let known = context.cluster().dual_stack;

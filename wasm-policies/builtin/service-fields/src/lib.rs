@@ -27,14 +27,14 @@ fn accepted(review: &Review) -> Option<&Service> {
 }
 
 /// What stands at a path of the object under review, if it isn't empty.
-fn value(context: &dyn Context, path: &str) -> Option<String> {
+fn value(context: &Context, path: &str) -> Option<String> {
     let found = context.query(Version::New, path).ok()?.into_iter().next()?.value;
     let empty = ["null", "\"\"", "[]", "{}"].contains(&found.as_str());
     (!empty).then_some(found)
 }
 
 /// The keys and values of the annotations of the object under review.
-fn annotations(context: &dyn Context) -> Vec<(String, String)> {
+fn annotations(context: &Context) -> Vec<(String, String)> {
     let Some(json) = value(context, "$.metadata.annotations") else { return Vec::new() };
     let map: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&json).unwrap_or_default();

@@ -16,7 +16,7 @@ pub(crate) struct Evidence {
     pub(crate) misnamed: Vec<Service>,
 }
 
-pub(crate) fn gather(set: &Workload, service: &str, context: &dyn Context) -> Evidence {
+pub(crate) fn gather(set: &Workload, service: &str, context: &Context) -> Evidence {
     let meta = &set.meta.ref_;
     let (pods, others) = context
         .references_to(&meta.namespace, service)
@@ -27,7 +27,7 @@ pub(crate) fn gather(set: &Workload, service: &str, context: &dyn Context) -> Ev
 }
 
 /// The headless Services that select the Pods of a set.
-pub(crate) fn headless_over(set: &Workload, context: &dyn Context) -> Vec<Service> {
+pub(crate) fn headless_over(set: &Workload, context: &Context) -> Vec<Service> {
     let mut services =
         context.services_selecting(&set.meta.ref_.namespace, &set.template.labels).seen();
     services.retain(|service| headless(service) && !service.meta.ref_.name.is_empty());

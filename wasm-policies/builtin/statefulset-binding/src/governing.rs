@@ -34,7 +34,7 @@ pub(crate) fn stays(workload: &Workload) -> bool {
 /// Whether this is no whole manifest, but the patch of one, as Kustomize
 /// overlays hold it: it has no containers, or one without an image, or it says
 /// nothing of the labels of its Pods.
-pub(crate) fn is_patch(workload: &Workload, context: &dyn Context) -> bool {
+pub(crate) fn is_patch(workload: &Workload, context: &Context) -> bool {
     let containers =
         workload.template.containers.iter().filter(|c| c.role == ContainerRole::App).count();
     let images = context.query(Version::New, "$.spec.template.spec.containers[*].image");
@@ -44,12 +44,12 @@ pub(crate) fn is_patch(workload: &Workload, context: &dyn Context) -> bool {
 }
 
 /// Whether a field of the object under review is there, with any value.
-pub(crate) fn is_present(path: &str, context: &dyn Context) -> bool {
+pub(crate) fn is_present(path: &str, context: &Context) -> bool {
     context.query(Version::New, path).is_ok_and(|matches| !matches.is_empty())
 }
 
 /// The StatefulSets that take the names of their Pods from a Service.
-pub(crate) fn sets_naming(service: &Service, context: &dyn Context) -> Vec<Workload> {
+pub(crate) fn sets_naming(service: &Service, context: &Context) -> Vec<Workload> {
     let meta = &service.meta.ref_;
     let mut naming = context.workloads_naming(&meta.namespace, &meta.name).seen();
     naming.retain(|set| service_name(set) == Some(&meta.name));

@@ -36,7 +36,7 @@ const CHANGING: &[&str] = &[
     "version",
 ];
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     if workload.meta.ref_.api_version != "apps/v1"
         || has_selector(workload)
@@ -91,7 +91,7 @@ fn has_selector(workload: &Workload) -> bool {
 }
 
 /// Whether another document has what this one lacks: then this is a patch.
-fn beside_the_whole(workload: &Workload, context: &dyn Context) -> bool {
+fn beside_the_whole(workload: &Workload, context: &Context) -> bool {
     let meta = &workload.meta.ref_;
     let namesakes = context.objects(&meta.kind, &meta.namespace).seen();
     namesakes.iter().any(|other| match other {

@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
 
 const PATH: &str = "$.spec.serviceName";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let Some(own) = &set.stateful_set else { return };
     let Some(written) = own.service_name.as_deref() else { return };
@@ -89,7 +89,7 @@ fn elsewhere(
     service: &str,
     namesakes: &[Service],
     unknown: Option<UnknownReason>,
-    context: &dyn Context,
+    context: &Context,
 ) -> Finding {
     let meta = &set.meta.ref_;
     let namespace = &meta.namespace;
@@ -148,7 +148,7 @@ fn elsewhere(
 
 /// Whether a Service was made for the Pods of this set: it would select them,
 /// and nothing that is known in its own namespace.
-fn is_stray(service: &Service, set: &Workload, context: &dyn Context) -> bool {
+fn is_stray(service: &Service, set: &Workload, context: &Context) -> bool {
     let behind = context.workloads_matching(&service.meta.ref_.namespace, &service.selector);
     !selectorless(service)
         && satisfy(&set.template.labels, &service.selector)
@@ -158,7 +158,7 @@ fn is_stray(service: &Service, set: &Workload, context: &dyn Context) -> bool {
 /// Whether the namespace of one of the two isn't written down, so that it is
 /// the default of whoever applies them. What isn't written has been filled in
 /// as `default`, unless the run was told another.
-fn is_open(namespace: &str, namesakes: &[Service], context: &dyn Context) -> bool {
+fn is_open(namespace: &str, namesakes: &[Service], context: &Context) -> bool {
     let written = context.query(Version::New, "$.metadata.namespace").is_ok_and(|matches| {
         matches.iter().any(|found| !matches!(found.value.as_str(), "null" | "\"\""))
     });

@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     if has(&set.meta, Traits::HOOK | Traits::OPERATOR_MANAGED) {
         return;

@@ -36,7 +36,7 @@ struct Wish<'s> {
     services: Vec<Service>,
 }
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let Some(own) = &set.stateful_set else { return };
     // Later the field is immutable: nobody can act upon it any more.
@@ -56,7 +56,7 @@ fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
     findings.add(report(set, severity, &wish, context));
 }
 
-fn gather<'s>(set: &'s Workload, context: &dyn Context) -> Wish<'s> {
+fn gather<'s>(set: &'s Workload, context: &Context) -> Wish<'s> {
     let meta = &set.meta.ref_;
     let services = headless_over(set, context);
     let subdomain = set.template.subdomain.as_deref();
@@ -95,7 +95,7 @@ fn only<'s>(mut names: impl Iterator<Item = &'s str>) -> Option<&'s str> {
     names.all(|name| name == first).then_some(first)
 }
 
-fn report(set: &Workload, severity: Severity, wish: &Wish<'_>, context: &dyn Context) -> Finding {
+fn report(set: &Workload, severity: Severity, wish: &Wish<'_>, context: &Context) -> Finding {
     let name = display_name(&set.meta.ref_);
     let reason = match (wish.pods.as_slice(), wish.subdomain, wish.services.as_slice()) {
         ([pod, ..], _, _) => format!(", although `{}` is meant to be one of its Pods", pod.host),

@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 
 const PATH: &str = "$.spec.clusterIP";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if headless(service) || refused(service) {
         return;

@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
 
 const PATH: &str = "$.spec.selector";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(service) = review.service() else { return };
     if !headless(service) || selectorless(service) || refused(service) {
         return;
@@ -111,7 +111,7 @@ fn one_pod_selected(service: &Service, set: &Workload) -> Finding {
 }
 
 /// The selector of the set, where nothing else depends on the one that is there.
-fn repair(service: &Service, sets: &[Workload], context: &dyn Context) -> Option<Value> {
+fn repair(service: &Service, sets: &[Workload], context: &Context) -> Option<Value> {
     let [set] = sets else { return None };
     let selector = set.selector.as_ref()?;
     if selector.match_labels.is_empty() || !selector.match_expressions.is_empty() {

@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
 
 const HELP: &str = "remove it; as every change of the template this restarts the Pods once";
 
-fn check(review: &Review, _context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, _context: &Context, findings: &mut Findings) {
     let Some(set) = review.workload() else { return };
     let Some(own) = &set.stateful_set else { return };
     if !stays(set) {

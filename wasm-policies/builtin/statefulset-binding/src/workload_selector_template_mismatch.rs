@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
 const METADATA: &str = "$.spec.template.metadata";
 const LABELS: &str = "$.spec.template.metadata.labels";
 
-fn check(review: &Review, context: &dyn Context, findings: &mut Findings) {
+fn check(review: &Review, context: &Context, findings: &mut Findings) {
     let Some(workload) = review.workload() else { return };
     let Some(selector) = &workload.selector else { return };
     let labels = &workload.template.labels;
@@ -74,7 +74,7 @@ fn advice(
     workload: &Workload,
     wanted: &[&Label],
     labels_only: bool,
-    context: &dyn Context,
+    context: &Context,
 ) -> Finding {
     let labels = &workload.template.labels;
     let value_in_template = |key: &str| labels.iter().find(|label| label.key == key);
