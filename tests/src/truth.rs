@@ -1,5 +1,5 @@
-//! What a real API server, its controllers and CoreDNS show of a rule: beside its
-//! cases, in `truth.yaml`.
+//! What a real API server, its controllers and CoreDNS show of a rule, or a node with
+//! running Pods: beside its cases, in `truth.yaml`.
 //!
 //! ```yaml
 //! fires:
@@ -12,7 +12,8 @@
 //!   - srv: {name: _http._tcp.db, is: [80]}
 //! ```
 //!
-//! or, where nothing can be seen there, `unseen:` and the reason.
+//! or the same below `node:`, where Pods have to run; or, where nothing can be seen
+//! here, `unseen:` and the reason.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,20 +30,30 @@ pub const FILE: &str = "truth";
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Truth {
-    /// Both cases are applied.
-    Seen(Box<Pair>),
-    /// A control plane without nodes shows nothing of it.
+    /// Both cases are applied to a control plane without nodes.
+    Seen(Box<Pair<Fact>>),
+    /// Both are applied where Pods run.
+    OnNode(OnNode),
+    /// Nothing here shows anything of it.
     Unseen(Reason),
+}
+
+/// What a node shows.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnNode {
+    /// Both cases.
+    pub node: Box<Pair<Sight>>,
 }
 
 /// A case that fires, and one that is quiet.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pair {
+pub struct Pair<F> {
     /// Shows what the rule warns of.
-    pub fires: Scene,
+    pub fires: Scene<F>,
     /// Doesn't show that.
-    pub quiet: Scene,
+    pub quiet: Scene<F>,
 }
 
 /// Why nothing can be seen.
@@ -56,7 +67,7 @@ pub struct Reason {
 /// A case, and all that is seen once it has been applied.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scene {
+pub struct Scene<F> {
     /// The name of its file, without the extension.
     pub case: String,
     /// What a user applies, one after the other, where the case isn't that but what
@@ -67,8 +78,8 @@ pub struct Scene {
     #[serde(default)]
     pub unready: bool,
     /// None: it is admitted, and that is all.
-    #[serde(default)]
-    pub shows: Vec<Fact>,
+    #[serde(default = "Vec::new")]
+    pub shows: Vec<F>,
 }
 
 /// Something that is seen. What isn't there yet is waited for.
@@ -93,6 +104,46 @@ pub enum Fact {
     Cut(Cut),
     /// What is stored.
     Object(Stored),
+}
+
+/// Something that is seen where Pods run, which are called by their name or that of
+/// their workload. What isn't there yet is waited for. `{namespace}` stands for the
+/// case's.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Sight {
+    /// The Pod is ready.
+    Ready(String),
+    /// What a file in the Pod says.
+    File(Content),
+    /// What becomes of a connection of a client in the namespace.
+    Dial(Dial),
+    /// An event of the namespace has this in its text.
+    Event(String),
+}
+
+/// Whether a text stands in a file of a Pod.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// The Pod.
+    pub pod: String,
+    /// Such as `/etc/resolv.conf`, or `/proc/1/environ` for its variables.
+    pub path: String,
+    /// The text.
+    pub has: String,
+    /// Whether it does.
+    pub is: bool,
+}
+
+/// What a client gets.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dial {
+    /// Host and port.
+    pub to: String,
+    /// `connected`, `refused`, `no answer`, or a part of what DNS says.
+    pub sees: String,
 }
 
 /// Records of a name.

@@ -127,7 +127,7 @@ fn a_loop_over_host_calls_runs_out_of_work() {
         "(loop $again (call $cluster (i32.const 64)) br $again) unreachable",
     );
     guest.imports =
-        r#"(import "headlint:policy/context@1.0.0-rc.2" "cluster" (func $cluster (param i32)))"#;
+        r#"(import "headlint:policy/context@1.0.0" "cluster" (func $cluster (param i32)))"#;
     ends_within(
         &guest,
         MANIFEST,
@@ -153,7 +153,8 @@ fn querying(name: &'static str, query: &str) -> Guest {
             len = query.len(),
         ),
     );
-    guest.imports = r#"(import "headlint:policy/context@1.0.0-rc.2" "query" (func $query (param i32 i32 i32 i32)))"#;
+    guest.imports =
+        r#"(import "headlint:policy/context@1.0.0" "query" (func $query (param i32 i32 i32 i32)))"#;
     guest.data = query.as_bytes().to_vec();
     guest
 }
@@ -256,7 +257,7 @@ fn another_version_of_the_contract_is_refused_by_name() {
     is_not_loaded(
         "wrong-version",
         wat::parse_str(component).unwrap(),
-        "was made for headlint:policy/rules@2.0.0; this headlint speaks headlint:policy@1.0.0-rc.2",
+        "was made for headlint:policy/rules@2.0.0; this headlint speaks headlint:policy@1.0.0",
     );
 }
 
@@ -275,7 +276,7 @@ fn a_component_that_wants_wasi_is_refused_by_name() {
 #[test]
 fn a_component_without_the_exports_is_refused() {
     let component = wat::parse_str("(component)").unwrap();
-    is_not_loaded("stranger", component, "doesn't export `headlint:policy/rules@1.0.0-rc.2`");
+    is_not_loaded("stranger", component, "doesn't export `headlint:policy/rules@1.0.0`");
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn the_name_of_another_policy_is_taken() {
 fn a_look_up_outside_of_an_evaluation_is_a_fault() {
     let mut guest = Guest::quiet("eager");
     guest.imports =
-        r#"(import "headlint:policy/context@1.0.0-rc.2" "cluster" (func $cluster (param i32)))"#;
+        r#"(import "headlint:policy/context@1.0.0" "cluster" (func $cluster (param i32)))"#;
     guest.describe = "(call $cluster (i32.const 64))";
     let report = run(MANIFEST, &[("eager", guest.component())], Limits::default());
     let [fault] = report.faults.as_slice() else { panic!("one fault: {:?}", report.faults) };

@@ -13,7 +13,7 @@ use headlint_policies::lint::Options;
 use headlint_policies::manifest::Source;
 use headlint_tests::cases::{self, brief, documents, joined, lint_text, told};
 use headlint_tests::changes;
-use headlint_tests::truth::{self, Truth};
+use headlint_tests::truth::{self, Pair, Truth};
 
 #[test]
 fn every_case_gives_just_what_it_expects() {
@@ -74,20 +74,25 @@ fn every_rule_has_an_id_of_its_own_and_says_where_it_can_be_seen() {
                 writeln!(wrong, "{id}: no reason").unwrap();
             }
             Some(Truth::Unseen(_)) => {}
-            Some(Truth::Seen(pair)) if pair.fires.shows.is_empty() => {
-                writeln!(wrong, "{id}: nothing is seen").unwrap();
-            }
-            Some(Truth::Seen(pair)) => {
-                for (scene, fires) in [(&pair.fires, true), (&pair.quiet, false)] {
-                    let case = truth::case(id, &scene.case);
-                    if case.is_none_or(|case| case.fires != fires) {
-                        writeln!(wrong, "{id}: {} is no such case", scene.case).unwrap();
-                    }
-                }
-            }
+            Some(Truth::Seen(pair)) => wrong += &mistakes(id, pair),
+            Some(Truth::OnNode(seen)) => wrong += &mistakes(id, &seen.node),
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What is wrong with how a rule is said to be seen.
+fn mistakes<F>(rule: &str, pair: &Pair<F>) -> String {
+    let mut wrong = String::new();
+    if pair.fires.shows.is_empty() {
+        writeln!(wrong, "{rule}: nothing is seen").unwrap();
+    }
+    for (scene, fires) in [(&pair.fires, true), (&pair.quiet, false)] {
+        if truth::case(rule, &scene.case).is_none_or(|case| case.fires != fires) {
+            writeln!(wrong, "{rule}: {} is no such case", scene.case).unwrap();
+        }
+    }
+    wrong
 }
 
 /// A defect of an object is nobody's business any more once it goes away: only

@@ -20,12 +20,12 @@ use crate::inventory::Inventory;
 use crate::model::{IntOrString, Label, LabelRequirement, LabelSelector};
 
 /// The package, as error texts name it.
-pub(crate) const CONTRACT: &str = "headlint:policy@1.0.0-rc.2";
+pub(crate) const CONTRACT: &str = "headlint:policy@1.0.0";
 /// What a policy exports.
-pub(crate) const RULES: &str = "headlint:policy/rules@1.0.0-rc.2";
+pub(crate) const RULES: &str = "headlint:policy/rules@1.0.0";
 /// What a policy may import.
 pub(crate) const GRANTED: [&str; 2] =
-    ["headlint:policy/types@1.0.0-rc.2", "headlint:policy/context@1.0.0-rc.2"];
+    ["headlint:policy/types@1.0.0", "headlint:policy/context@1.0.0"];
 
 /// What the host knows during one evaluation.
 pub(crate) struct State {

@@ -101,16 +101,17 @@ impl Snapshot {
     /// The same for several changes, in order.
     #[must_use]
     pub fn over_all<'c>(&self, changes: impl IntoIterator<Item = &'c Change>) -> Self {
-        let mut world = World::new(&self.knowledge.profile.zone);
-        let mut removed: Vec<ObjectRef> = Vec::new();
         let mut all = self.over.as_ref().map(|over| over.changes.clone()).unwrap_or_default();
-        all.extend(changes.into_iter().cloned());
-        for change in &all {
+        for change in changes {
             let object = change.object();
             if !object.name.is_empty() {
-                world.unshow(object);
-                removed.retain(|one| one.identity() != object.identity());
+                all.retain(|one| one.object().identity() != object.identity());
             }
+            all.push(change.clone());
+        }
+        let mut world = World::new(&self.knowledge.profile.zone);
+        let mut removed: Vec<ObjectRef> = Vec::new();
+        for change in &all {
             match change {
                 Change::Put(projected) if !self.world.stands_for(projected) => {
                     world.show_as(projected, self.world.facts(&projected.object));

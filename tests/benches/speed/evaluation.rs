@@ -24,7 +24,7 @@ use crate::native;
 
 /// Looks up the object under review, into memory that nothing else uses.
 const REVIEWED: &str =
-    r#"(import "headlint:policy/context@1.0.0-rc.2" "reviewed" (func $reviewed (param i32 i32)))"#;
+    r#"(import "headlint:policy/context@1.0.0" "reviewed" (func $reviewed (param i32 i32)))"#;
 const READ: &str = "(call $reviewed (i32.const 0) (i32.const 24576)) ";
 
 /// The policy that is taken apart.

@@ -1,6 +1,6 @@
 // What the Pods of tests run. Without arguments it waits until it is ended, as a
 // Pod's first container has to; with `serve :PORT` it takes connections; with
-// `dial HOST:PORT` it prints what a client sees.
+// `dial HOST:PORT` it prints what a client sees, with `show FILE` a file.
 package main
 
 import (
@@ -16,6 +16,10 @@ import (
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "dial" {
 		fmt.Println(dial(os.Args[2]))
+		return
+	}
+	if len(os.Args) == 3 && os.Args[1] == "show" {
+		show(os.Args[2])
 		return
 	}
 	if len(os.Args) == 3 && os.Args[1] == "serve" {
@@ -39,6 +43,15 @@ func serve(address string) {
 	}
 }
 
+func show(file string) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Stdout.Write(content)
+}
+
 func dial(address string) string {
 	connection, err := net.DialTimeout("tcp", address, 10*time.Second)
 	switch {
@@ -47,7 +60,9 @@ func dial(address string) string {
 		return "connected"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
-	default:
+	case errors.As(err, new(*net.DNSError)):
 		return err.Error()
+	default:
+		return "no answer: " + err.Error()
 	}
 }

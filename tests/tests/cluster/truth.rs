@@ -10,7 +10,7 @@ use std::thread;
 
 use headlint_tests::cluster::Cluster;
 use headlint_tests::dns::Server;
-use headlint_tests::truth::{self, Pair, Truth};
+use headlint_tests::truth::{self, Fact, Pair, Truth};
 
 use self::stage::Stage;
 use crate::Test::{self, Apart};
@@ -35,7 +35,8 @@ fn the_real_thing_shows_what_rules_say(cluster: &Cluster) {
                 // A block, or the lock would be held while a rule is looked at.
                 while let Some((rule, truth)) = { all.lock().unwrap().pop_front() } {
                     let seen = match truth {
-                        Truth::Unseen(reason) => Ok(reason.unseen),
+                        Truth::Unseen(reason) => Ok(format!("unseen: {}", reason.unseen)),
+                        Truth::OnNode(_) => Ok("seen on a node".to_owned()),
                         Truth::Seen(pair) => {
                             see(cluster, &server, &rule, &pair).map(|()| "seen".to_owned())
                         }
@@ -60,7 +61,12 @@ fn the_real_thing_shows_what_rules_say(cluster: &Cluster) {
 
 /// Whether each of the two cases shows what it should. Where the quiet one is to
 /// show nothing of its own, it must not show what the other does.
-fn see(cluster: &Cluster, server: &Mutex<Server>, rule: &str, pair: &Pair) -> Result<(), String> {
+fn see(
+    cluster: &Cluster,
+    server: &Mutex<Server>,
+    rule: &str,
+    pair: &Pair<Fact>,
+) -> Result<(), String> {
     for scene in [&pair.fires, &pair.quiet] {
         let case = truth::case(rule, &scene.case);
         let case = case.ok_or_else(|| format!("it has no case {}", scene.case))?;

@@ -8,6 +8,7 @@ mod faults;
 mod image;
 mod life;
 mod release;
+mod truth;
 
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     // For the first test that runs. If it doesn't start, no other test waits for
     // it again.
     let node = Arc::new(LazyLock::new(move || Node::start(&sandbox.expect("a test runs"))));
-    let tests = [clients::TESTS, faults::TESTS, image::TESTS, life::TESTS].concat();
+    let tests = [clients::TESTS, faults::TESTS, image::TESTS, life::TESTS, truth::TESTS].concat();
     let trials = tests.into_iter().map(|(name, test)| {
         let node = Arc::clone(&node);
         Trial::test(name, move || {

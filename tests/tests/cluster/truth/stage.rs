@@ -46,7 +46,12 @@ pub(crate) struct Stage<'c> {
 impl<'c> Stage<'c> {
     /// Applies a case, or what was there before and then the change, and waits each
     /// time until the controllers have done all that they will do.
-    pub(crate) fn play(cluster: &'c Cluster, client: Client, case: &Case, scene: &Scene) -> Self {
+    pub(crate) fn play(
+        cluster: &'c Cluster,
+        client: Client,
+        case: &Case,
+        scene: &Scene<Fact>,
+    ) -> Self {
         let texts = match scene.applies.as_slice() {
             [] => case.old.iter().chain([&case.text]).cloned().collect(),
             applies => applies.to_vec(),
@@ -159,7 +164,7 @@ impl<'c> Stage<'c> {
     }
 
     /// That all was admitted, unless a refusal is expected.
-    pub(crate) fn check_admission(&self, scene: &Scene) -> Result<(), String> {
+    pub(crate) fn check_admission(&self, scene: &Scene<Fact>) -> Result<(), String> {
         let is_refused = scene.shows.iter().any(|fact| matches!(fact, Fact::Refused(_)));
         match self.applied.success != is_refused {
             true => Ok(()),
