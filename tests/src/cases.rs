@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use headlint_policies::config::Cluster;
 use headlint_policies::engine::{Engine, Limits};
 use headlint_policies::finding::{Finding, Report, Severity};
 use headlint_policies::lint::{Lint, Options, lint};
@@ -121,6 +122,7 @@ fn case(rule: &str, path: PathBuf) -> Case {
             apply(&mut options, args, &path);
         }
     }
+    apply_cluster(&mut options, &text);
     expected.sort();
     Case { rule: rule.to_owned(), path, fires, text, old, expected, options }
 }
@@ -141,6 +143,19 @@ fn apply(options: &mut Options, args: &str, path: &Path) {
         if arg != "--complete" {
             args.next();
         }
+    }
+}
+
+/// Facts of the cluster that the head of a manifest states, as a configuration
+/// would: `# cluster: {kubernetesMinor: 35}`.
+///
+/// # Panics
+/// When a configuration couldn't say so.
+pub fn apply_cluster(options: &mut Options, manifest: &str) {
+    let mut head = manifest.lines().take_while(|line| line.starts_with('#'));
+    if let Some(facts) = head.find_map(|line| line.strip_prefix("# cluster: ")) {
+        let cluster = serde_yaml::from_str::<Cluster>(facts);
+        options.cluster = cluster.unwrap_or_else(|error| panic!("{facts}: {error}")).into();
     }
 }
 

@@ -62,7 +62,11 @@ pub(crate) fn judge_items(
         skipped: Vec::new(),
         summary: Summary::default(),
     };
-    let knowledge = Knowledge { complete: options.complete, ..Knowledge::default() };
+    let knowledge = Knowledge {
+        complete: options.complete,
+        profile: options.cluster.clone(),
+        ..Knowledge::default()
+    };
     let snapshot = Snapshot::build(new.iter().map(|item| Arc::clone(&item.0)), knowledge);
     for (projected, _) in old.iter_mut().chain(&mut new) {
         if let Some(object) = snapshot.situated(&projected.object) {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::process::Command;
 use std::sync::Arc;
 
 use headlint_policies::dns;
@@ -166,24 +167,38 @@ fn section<'d>(documentation: &'d str, heading: &str) -> &'d str {
     section.split("\n## ").next().unwrap_or_default()
 }
 
-/// The YAML blocks of one section, each with what the linter says of it, or of
-/// the change where it has an old version.
+/// The YAML blocks of one section, and what its scripts print, each with what the
+/// linter says of it, or of the change where it has an old version.
 fn examples(documentation: &str, heading: &str, options: &Options) -> Vec<(String, Report)> {
-    let blocks = section(documentation, heading).split("```yaml\n").skip(1);
+    let blocks = section(documentation, heading).split("```").skip(1).step_by(2);
     let (mut old, mut examples) = (None, Vec::new());
-    for block in blocks.filter_map(|rest| Some(rest.split_once("```")?.0)) {
+    for block in blocks {
+        let block = match block.split_once('\n') {
+            Some(("yaml", yaml)) => yaml.to_owned(),
+            Some(("bash", script)) => printed(script),
+            _ => continue,
+        };
         if block.starts_with(BEFORE) {
-            assert_eq!(old.replace(block), None, "two old versions:\n{block}");
+            assert_eq!(old.replace(block), None, "two old versions");
             continue;
         }
+        let mut options = options.clone();
+        cases::apply_cluster(&mut options, &block);
         let report = match old.take() {
-            Some(old) => changes::report(old, block, options),
-            None => lint_text("example.yaml", block, options).report,
+            Some(old) => changes::report(&old, &block, &options),
+            None => lint_text("example.yaml", &block, &options).report,
         };
-        examples.push((block.to_owned(), report));
+        examples.push((block, report));
     }
     assert_eq!(old, None, "nothing comes after it");
     examples
+}
+
+/// What a script prints: an example that is too long to be read.
+fn printed(script: &str) -> String {
+    let output = Command::new("bash").args(["-euc", script]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
