@@ -18,7 +18,7 @@ use crate::places::{list, with_listeners};
 
 /// How many places of one object are reported. An edit of a long text is in
 /// one of them only: all findings of an object travel as one message.
-const MOST: usize = 200;
+pub(crate) const MOST: usize = 200;
 
 /// Something dials the port of a headless Service where its Pods have
 /// another.
@@ -118,13 +118,13 @@ impl Mesh<'_> {
 }
 
 /// A headless Service whose TCP ports are all known to lead somewhere.
-struct Published {
-    service: Service,
-    behind: Vec<Workload>,
+pub(crate) struct Published {
+    pub(crate) service: Service,
+    pub(crate) behind: Vec<Workload>,
     /// For each number of a TCP port of the Service: its index, its targets.
-    ports: BTreeMap<i64, (usize, Vec<i64>)>,
+    pub(crate) ports: BTreeMap<i64, (usize, Vec<i64>)>,
     /// All numbers that are targets, or that containers declare.
-    served: BTreeSet<i64>,
+    pub(crate) served: BTreeSet<i64>,
 }
 
 impl Published {
@@ -174,7 +174,7 @@ impl Published {
 }
 
 /// The Services that are dialled, each looked up once.
-fn published<'r>(
+pub(crate) fn published<'r>(
     references: &'r [Reference],
     context: &Context,
 ) -> BTreeMap<(&'r str, &'r str), Published> {
@@ -186,14 +186,14 @@ fn published<'r>(
 }
 
 /// The references that dial a number.
-fn dials(references: &[Reference]) -> impl Iterator<Item = (&Reference, i64)> {
+pub(crate) fn dials(references: &[Reference]) -> impl Iterator<Item = (&Reference, i64)> {
     references.iter().filter_map(|reference| match (reference.via, &reference.port) {
         (ReferenceVia::Dial, Some(IntOrString::Int(dialled))) => Some((reference, *dialled)),
         _ => None,
     })
 }
 
-fn service_of(reference: &Reference) -> (&str, &str) {
+pub(crate) fn service_of(reference: &Reference) -> (&str, &str) {
     (&reference.namespace, &reference.service)
 }
 

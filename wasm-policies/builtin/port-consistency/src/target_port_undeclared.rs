@@ -63,7 +63,7 @@ fn check(review: &Review, context: &Context, findings: &mut Findings) {
 /// Whether what a workload declares is all that it can be taken to serve:
 /// each of its containers declares something, nothing is injected, and the
 /// Pods have a network of their own.
-fn outspoken(workload: &Workload) -> bool {
+pub(crate) fn outspoken(workload: &Workload) -> bool {
     let mut containers = serving(workload).peekable();
     containers.peek().is_some()
         && containers.all(|container| !container.ports.is_empty())
