@@ -13,8 +13,8 @@ use crate::k8s::{self, Kind};
 use crate::lint::patches;
 use crate::manifest::{self, Node, Source};
 use crate::model::{
-    ClusterProfile, Decoded, Endpoints, Fields, Object, Projected, Service, Workload, project,
-    template,
+    ClusterProfile, Decoded, EndpointPort, EndpointSubset, Endpoints, Fields, Object, Projected,
+    Service, Workload, project, template,
 };
 
 /// How manifests are read.
@@ -217,7 +217,41 @@ fn read(root: &Node, default_namespace: &str) -> Result<Read, crate::model::Deco
     let resolver = kind.map_or_else(|| Ok(Resolver::default()), |kind| resolver(root, kind));
     let (written, resolver) =
         written.and_then(|written| Ok((written, resolver?))).map_err(|wrong| wrong.within(root))?;
+    let written = match &projected.object {
+        Object::Endpoints(endpoints) if kind == Some(Kind::Endpoints) => {
+            mirrored(written, &endpoints.subsets)
+        }
+        _ => written,
+    };
     Ok(Read { written, resolver, projected })
+}
+
+/// The most addresses with the same ports that a controller mirrors.
+const MIRRORED: usize = 1000;
+
+/// What a controller mirrors of Endpoints: subsets with the same ports are one, and
+/// of each the first addresses count, those that are ready before all others.
+///
+/// # Source
+/// kubernetes v1.36 `pkg/controller/endpointslicemirroring/reconciler.go` `reconcile`;
+/// `pkg/api/v1/endpoints/util.go` `RepackSubsets`.
+fn mirrored(written: Vec<Written>, subsets: &[EndpointSubset]) -> Vec<Written> {
+    if written.len() <= MIRRORED {
+        return written;
+    }
+    let mut by_ports: BTreeMap<Vec<&EndpointPort>, Vec<Written>> = BTreeMap::new();
+    for one in written {
+        let subset = subsets.get(one.subset);
+        let mut ports: Vec<_> = subset.into_iter().flat_map(|subset| &subset.ports).collect();
+        ports.sort_unstable();
+        by_ports.entry(ports).or_default().push(one);
+    }
+    let first = |mut all: Vec<Written>| {
+        all.sort_by(|a, b| (!a.ready, &a.address).cmp(&(!b.ready, &b.address)));
+        all.truncate(MIRRORED);
+        all
+    };
+    by_ports.into_values().flat_map(first).collect()
 }
 
 fn endpoints(root: &Node) -> Decoded<'_, Vec<Written>> {

@@ -5,6 +5,7 @@ pub mod endpoints_address_invalid;
 pub mod endpoints_api_deprecated;
 pub mod endpoints_not_ready_only;
 pub mod endpoints_orphan;
+pub mod endpoints_over_capacity;
 pub mod endpoints_port_name_mismatch;
 pub mod endpoints_port_number_mismatch;
 pub mod endpoints_skip_mirror;
@@ -30,5 +31,6 @@ headlint_policy_sdk::policy! {
         endpoints_api_deprecated::RULE,
         endpointslice_fqdn_address::RULE,
         headless_reserved_label::RULE,
+        endpoints_over_capacity::RULE,
     ],
 }
