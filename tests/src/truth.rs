@@ -77,6 +77,10 @@ pub struct Scene<F> {
     /// Whether its Pods run and never become ready.
     #[serde(default)]
     pub unready: bool,
+    /// Whether a CoreDNS answers that has the `Corefile` of the case's first
+    /// ConfigMap.
+    #[serde(default)]
+    pub corefile: bool,
     /// None: it is admitted, and that is all.
     #[serde(default = "Vec::new")]
     pub shows: Vec<F>,

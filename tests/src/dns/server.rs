@@ -24,14 +24,29 @@ impl Server {
     /// When it doesn't start.
     #[must_use]
     pub fn start(cluster: &Cluster, zone: &str, ttl: u32) -> Self {
+        let corefile = format!(".:53 {{\nerrors\nkubernetes {zone} {{\nttl {ttl}\n}}\n}}\n");
+        Self::configured(cluster, &corefile)
+    }
+
+    /// The same with a Corefile as a cluster has it: of the zone `.` at port 53, with
+    /// a block of `kubernetes`.
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    #[must_use]
+    pub fn configured(cluster: &Cluster, corefile: &str) -> Self {
         let address = SocketAddr::from((cluster.free_address(), PORT));
-        let config = format!(
-            ".:{PORT} {{\n bind {}\n errors\n kubernetes {zone} {{\n  kubeconfig {} test\n  \
-             ttl {ttl}\n }}\n}}\n",
-            address.ip(),
-            cluster.kubeconfig().display(),
-        );
-        let path = cluster.folder().join("Corefile");
+        let bind = format!(".:{PORT} {{\n bind {}", address.ip());
+        let kubeconfig = format!(" kubeconfig {} test", cluster.kubeconfig().display());
+        let lines = corefile.lines().flat_map(|line| match line.trim() {
+            ".:53 {" => vec![bind.as_str()],
+            head if head.starts_with("kubernetes ") && head.ends_with('{') => {
+                vec![line, &kubeconfig]
+            }
+            _ => vec![line],
+        });
+        let config = lines.collect::<Vec<_>>().join("\n") + "\n";
+        let path = cluster.folder().join(format!("Corefile-{}", address.ip()));
         fs::write(&path, config).expect("it can be written");
         let mut command = Command::new(program("coredns"));
         command.arg("-conf").arg(path);

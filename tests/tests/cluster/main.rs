@@ -6,6 +6,7 @@ mod api_server;
 mod certificates;
 mod chart;
 mod context;
+mod corefile;
 mod dns;
 mod faults;
 mod harness;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         certificates::TESTS,
         chart::TESTS,
         context::TESTS,
+        corefile::TESTS,
         dns::TESTS,
         faults::TESTS,
         harness::TESTS,

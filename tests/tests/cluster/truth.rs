@@ -8,8 +8,10 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::thread;
 
+use headlint_tests::cases::Case;
 use headlint_tests::cluster::Cluster;
 use headlint_tests::dns::Server;
+use headlint_tests::parity;
 use headlint_tests::truth::{self, Fact, Pair, Truth};
 
 use self::stage::Stage;
@@ -73,7 +75,11 @@ fn see(
         if case.fires != (scene == &pair.fires) {
             return Err(format!("{} is the other kind of case", scene.case));
         }
-        let stage = Stage::play(cluster, server.lock().unwrap().client(), &case, scene);
+        let mut stage = Stage::play(cluster, server.lock().unwrap().client(), &case, scene);
+        let mut own = scene.corefile.then(|| Server::configured(cluster, &corefile(&case)));
+        if let Some(own) = &mut own {
+            stage.ask_of(own.client());
+        }
         let at = |reason| format!("{}: {reason}", scene.case);
         stage.check_admission(scene).map_err(at)?;
         scene.shows.iter().try_for_each(|fact| stage.check(fact)).map_err(at)?;
@@ -83,4 +89,11 @@ fn see(
         }
     }
     Ok(())
+}
+
+/// The Corefile of a case.
+pub(crate) fn corefile(case: &Case) -> String {
+    let objects = parity::objects(&case.text);
+    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap();
+    map["data"]["Corefile"].as_str().unwrap().to_owned()
 }

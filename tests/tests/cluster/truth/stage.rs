@@ -86,6 +86,11 @@ impl<'c> Stage<'c> {
         stage
     }
 
+    /// What is asked from now on.
+    pub(crate) fn ask_of(&mut self, client: Client) {
+        self.client = Mutex::new(client);
+    }
+
     fn main(&self) -> &Namespace<'c> {
         &self.namespaces[&self.main]
     }

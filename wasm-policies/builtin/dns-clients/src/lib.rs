@@ -1,7 +1,9 @@
 //! How clients come to the addresses behind a Service: which DNS they ask, for
-//! which name, and how long they believe the answer.
+//! which name, what it is told to answer, and how long they believe it.
 
 pub mod control_plane_targets_headless;
+pub mod coredns_config_headless;
+mod corefile;
 pub mod dns_name_missing_namespace;
 pub mod dns_policy_default;
 pub mod headless_service_env_vars;
@@ -21,5 +23,6 @@ headlint_policy_sdk::policy! {
         headless_service_env_vars::RULE,
         jvm_dns_ttl_ineffective::RULE,
         control_plane_targets_headless::RULE,
+        coredns_config_headless::RULE,
     ],
 }
