@@ -2,6 +2,7 @@
 
 mod base;
 mod comments;
+mod duplicates;
 mod environments;
 mod locate;
 mod memory;
@@ -548,7 +549,7 @@ fn judge(
     let mut profile: BTreeMap<&str, PolicyProfile> = BTreeMap::new();
     // A policy that fails in one way on many objects is one fault.
     let mut failed: BTreeMap<(&str, &str, String), (String, usize)> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let mut findings = duplicates::findings(&environments.namesakes, options);
     for (case, (judgements, known)) in cases.iter().zip(judgements) {
         findings.extend(known.findings().iter().cloned());
         for (judgement, cpu_time) in judgements {

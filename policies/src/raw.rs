@@ -5,6 +5,7 @@
 //! A rule is one source file, one page of documentation, and one folder in
 //! `policies/cases`, as in a policy.
 
+mod duplicate_object;
 mod exemption_covers_nothing;
 mod yaml_duplicate_key;
 mod yaml_number_port_surprise;
@@ -33,8 +34,12 @@ struct Rule {
     check: fn(&Judged<'_>) -> Vec<Defect>,
 }
 
-const RULES: [Rule; 3] =
-    [exemption_covers_nothing::RULE, yaml_duplicate_key::RULE, yaml_number_port_surprise::RULE];
+const RULES: [Rule; 4] = [
+    duplicate_object::RULE,
+    exemption_covers_nothing::RULE,
+    yaml_duplicate_key::RULE,
+    yaml_number_port_surprise::RULE,
+];
 
 /// An object of a kind that the model knows, beside its text.
 struct Judged<'m> {
@@ -79,9 +84,15 @@ pub fn rules() -> &'static [RuleInfo] {
     })
 }
 
+/// The rule about objects that stand twice in one file, of which all have to be
+/// known.
+pub(crate) fn duplicate_object() -> &'static RuleInfo {
+    &rules()[0]
+}
+
 /// The rule about exemptions, which are looked at when all else has been judged.
 pub(crate) fn unused_exemption() -> &'static RuleInfo {
-    &rules()[0]
+    &rules()[1]
 }
 
 /// Judges one object by its text. What a controller wrote, and kinds that the
@@ -150,5 +161,7 @@ mod tests {
     #[test]
     fn rules_are_ordered_by_id() {
         assert!(rules().is_sorted_by_key(|rule| &rule.id));
+        assert_eq!(duplicate_object().id, duplicate_object::RULE.id);
+        assert_eq!(unused_exemption().id, exemption_covers_nothing::RULE.id);
     }
 }

@@ -31,12 +31,15 @@ pub(super) struct Environments<'d> {
     common: Environment<'d>,
     /// By the folder, or file, that they are in.
     apart: BTreeMap<PathBuf, Environment<'d>>,
+    /// Items with one identity, in their order; each list has several.
+    pub(super) namesakes: Vec<Vec<&'d Item>>,
 }
 
 impl<'d> Environments<'d> {
     /// Of items that stand for themselves, with the snapshot of all of them.
     pub(super) fn new(items: impl Iterator<Item = &'d Item> + Clone, snapshot: Snapshot) -> Self {
-        let groups = apart(items.clone());
+        let namesakes = namesakes(items.clone());
+        let groups = apart(&namesakes);
         let common = Environment::new(snapshot, Places::new(items.map(located), None));
         let mut apart: BTreeMap<PathBuf, Environment<'d>> = BTreeMap::new();
         // A folder comes before what is in it.
@@ -50,7 +53,7 @@ impl<'d> Environments<'d> {
             let places = Places::new(items.into_iter().map(located), below);
             apart.insert(folder, Environment::new(snapshot, places));
         }
-        Self { common, apart }
+        Self { common, apart, namesakes }
     }
 
     /// The one that an item is in.
@@ -67,10 +70,7 @@ fn located(item: &Item) -> (&crate::manifest::Document, &crate::model::Projected
     (&item.document, &item.projected)
 }
 
-/// What counts in a folder, or file, but not around it. Of namesakes the nearest
-/// counts, and the later of two that are as near: each is apart in the topmost
-/// folder that has it, and no later one.
-fn apart<'d>(items: impl Iterator<Item = &'d Item>) -> BTreeMap<PathBuf, Vec<&'d Item>> {
+fn namesakes<'d>(items: impl Iterator<Item = &'d Item>) -> Vec<Vec<&'d Item>> {
     let mut namesakes: HashMap<_, Vec<&Item>> = HashMap::new();
     for item in items {
         let object = &item.projected.meta().object_ref;
@@ -78,10 +78,17 @@ fn apart<'d>(items: impl Iterator<Item = &'d Item>) -> BTreeMap<PathBuf, Vec<&'d
             namesakes.entry(object.identity()).or_default().push(item);
         }
     }
+    namesakes.into_values().filter(|items| items.len() > 1).collect()
+}
+
+/// What counts in a folder, or file, but not around it. Of namesakes the nearest
+/// counts, and the later of two that are as near: each is apart in the topmost
+/// folder that has it, and no later one.
+fn apart<'d>(namesakes: &[Vec<&'d Item>]) -> BTreeMap<PathBuf, Vec<&'d Item>> {
     let mut groups: BTreeMap<PathBuf, Vec<&Item>> = BTreeMap::new();
-    for items in namesakes.into_values().filter(|items| items.len() > 1) {
+    for items in namesakes {
         let paths: Vec<_> = items.iter().map(|item| item.path()).collect();
-        for (item, folder) in items.into_iter().zip(folders(&paths)) {
+        for (item, folder) in items.iter().zip(folders(&paths)) {
             if let Some(folder) = folder {
                 groups.entry(folder.to_owned()).or_default().push(item);
             }
