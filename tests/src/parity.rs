@@ -23,10 +23,9 @@ use crate::cluster::{Answer, Cluster, StandIn, until};
 
 /// Rules whose cases mean something else to an API server, or nothing: what
 /// they report is gone before a webhook is called, or is no business of one.
-pub const EXEMPT: [&str; 7] = [
+pub const EXEMPT: [&str; 6] = [
     "exemption-covers-nothing",
     "yaml-number-port-surprise",
-    "service-name-portability",
     EMPTY,
     "duplicate-object",
     "yaml-duplicate-key",

@@ -11,6 +11,7 @@ pub mod large_headless_response;
 pub mod selector_matches_nothing;
 pub mod selector_wider_than_governed;
 pub mod selectorless_without_endpoints;
+pub mod service_name_portability;
 
 use headlint_policy_sdk::{Context, Version};
 
@@ -27,6 +28,7 @@ headlint_policy_sdk::policy! {
         selectorless_without_endpoints::RULE,
         headless_used_as_load_balancer::RULE,
         large_headless_response::RULE,
+        service_name_portability::RULE,
     ],
 }
 
