@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("endpoints_of_a_selectorless_service_are_mirrored", Sharing(endpoints_are_mirrored)),
     ("a_set_with_a_long_name_makes_no_pods", Sharing(a_set_with_a_long_name)),
     ("a_doubled_key_passes_kubectl", Sharing(a_doubled_key_passes_kubectl)),
+    ("a_headless_service_is_never_called", Sharing(a_headless_service_is_never_called)),
 ];
 
 fn service(spec: &str) -> String {
@@ -160,4 +161,24 @@ fn a_doubled_key_passes_kubectl(cluster: &Cluster) {
     let outcome = namespace.apply(&doubled).succeeded();
     assert_eq!(outcome.stderr, "");
     assert_eq!(namespace.get("service/db").unwrap()["spec"]["selector"], json!({"app": "b"}));
+}
+
+fn a_headless_service_is_never_called(cluster: &Cluster) {
+    let namespace = cluster.namespace();
+    let _ = namespace.apply(&service("{clusterIP: None, ports: [{port: 443}]}")).succeeded();
+    let client_config = json!({"service": {"namespace": namespace.name(), "name": "db"}});
+    let rules = json!([{
+        "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+        "resources": ["configmaps"],
+    }]);
+    // Others aren't in its way.
+    let condition = format!("request.namespace == '{}'", namespace.name());
+    cluster.register_webhook("headless", &client_config, &rules, &condition);
+    let object = "{apiVersion: v1, kind: ConfigMap, metadata: {name: db}}";
+    let outcome = until("the API server to call the webhook", || {
+        let outcome = namespace.dry_run(object);
+        (!outcome.success).then_some(outcome)
+    });
+    cluster.unregister_webhook("headless");
+    let _ = outcome.refused_with("cannot route to service with ClusterIP \"None\"");
 }
