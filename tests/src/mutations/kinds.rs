@@ -129,5 +129,8 @@ pub const KINDS: &[Kind] = &{
         ),
         kind("slice's label changed", ORPHANS, endpoints::label_changed),
         kind("slice with host names", &["endpointslice-fqdn-address"], endpoints::fqdn),
+        kind("Ingress' port changed", &["ingress-to-headless"], ports::ingress),
+        kind("Service doubled", &["duplicate-object"], sets::doubled),
+        kind("endpoints not watched", &["coredns-config-headless"], names::not_watched),
     ]
 };

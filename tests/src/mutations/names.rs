@@ -151,20 +151,28 @@ pub(super) fn srv_port(bundle: &Bundle) -> Vec<Mutation> {
     all
 }
 
-/// Workloads that dial a Service of the bundle by its whole name.
+/// Workloads that dial a Service of the bundle by its whole name: with a port, or
+/// in a URL. A name alone may stand in a certificate.
 fn clients(bundle: &Bundle) -> Vec<&Object> {
     let names: Vec<_> = bundle
         .kind("Service")
         .map(|service| format!("{}.{}.svc.cluster.local", service.name(), service.namespace()))
         .collect();
-    let dials = |client: &&Object| {
+    let is_client = |client: &&Object| {
         let spec = client.template().map(|template| &template["spec"]);
         let is_plain =
             spec.is_some_and(|spec| spec["hostNetwork"].is_null() && spec["dnsPolicy"].is_null());
-        let text = client.bytes();
-        is_plain && names.iter().any(|name| written(bundle, name).any(|(at, _)| text.contains(&at)))
+        let all = &bundle.source.text;
+        let is_dialled = |name: &str, at: usize| {
+            let port = all[at + name.len()..].strip_prefix(':').unwrap_or_default();
+            let is_url = ["http://", "https://"].iter().any(|scheme| all[..at].ends_with(scheme));
+            client.bytes().contains(&at)
+                && (is_url || port.starts_with(|it: char| it.is_ascii_digit()))
+        };
+        let dials = |name: &String| written(bundle, name).any(|(at, _)| is_dialled(name, at));
+        is_plain && names.iter().any(dials)
     };
-    bundle.objects.iter().filter(dials).collect()
+    bundle.objects.iter().filter(is_client).collect()
 }
 
 pub(super) fn host_network(bundle: &Bundle) -> Vec<Mutation> {
@@ -217,4 +225,14 @@ pub(super) fn hostname(bundle: &Bundle) -> Vec<Mutation> {
         Some(mutation.told_at(pods, &format!("{path}.subdomain")))
     };
     named.filter_map(drop).collect()
+}
+
+/// CoreDNS isn't to watch endpoints.
+pub(super) fn not_watched(bundle: &Bundle) -> Vec<Mutation> {
+    let words = ["pods insecure", "pods verified"];
+    let all = words.iter().flat_map(|words| written(bundle, words));
+    let corefiles = all.filter(|(_, holder)| holder.json["data"]["Corefile"].is_string());
+    let indent = |at: usize| bundle.source.text[..at].rsplit('\n').next().unwrap_or_default();
+    let add = |(at, _)| splice(at..at, format!("noendpoints\n{}", indent(at)));
+    corefiles.map(add).collect()
 }

@@ -272,3 +272,29 @@ pub(super) fn octal(bundle: &Bundle) -> Vec<Mutation> {
     };
     services.flat_map(each).collect()
 }
+
+/// An Ingress leads to a port that no Service has.
+pub(super) fn ingress(bundle: &Bundle) -> Vec<Mutation> {
+    let is_headless = |ingress: &Object, backend: &Value| {
+        bundle.kind("Service").any(|service| {
+            service.is_headless()
+                && service.namespace() == ingress.namespace()
+                && backend["service"]["name"] == service.name()
+        })
+    };
+    let mut all = Vec::new();
+    for ingress in bundle.kind("Ingress") {
+        let rules = ingress.json["spec"]["rules"].as_array().into_iter().flatten().enumerate();
+        for (rule, value) in rules {
+            let paths = value["http"]["paths"].as_array().into_iter().flatten().enumerate();
+            for (path, value) in paths.filter(|(_, it)| is_headless(ingress, &it["backend"])) {
+                let port = value["backend"]["service"]["port"].as_object();
+                let key = port.and_then(|port| port.keys().next()).map_or("number", String::as_str);
+                let wrong = if key == "name" { json!("nowhere") } else { json!(65000) };
+                let backend = format!("$.spec.rules[{rule}].http.paths[{path}].backend");
+                all.extend(ingress.set(&format!("{backend}.service.port.{key}"), wrong));
+            }
+        }
+    }
+    all
+}

@@ -50,6 +50,20 @@ pub(super) fn cluster_ip_doubled(bundle: &Bundle) -> Vec<Mutation> {
     })
 }
 
+/// The Service stands there once more, with a cluster IP.
+pub(super) fn doubled(bundle: &Bundle) -> Vec<Mutation> {
+    each_headless(bundle, |service| {
+        let bytes = service.bytes();
+        let is_block = bytes.start == 0 || bundle.source.text[..bytes.start].ends_with('\n');
+        let text = bundle.source.text[bytes.clone()].trim_end();
+        let again = text.replace("clusterIP: None", "clusterIP: \"\"");
+        let end = bytes.start + text.len();
+        let splice = Splice { range: end..end, text: format!("\n---\n{again}") };
+        (is_block && !text.starts_with('{') && again != text)
+            .then_some(Mutation { splice, spots: Vec::new() })
+    })
+}
+
 pub(super) fn node_port(bundle: &Bundle) -> Vec<Mutation> {
     each_headless(bundle, |service| {
         Some(service.put("$.spec.type", "NodePort")?.told_at(service, "$.spec.type"))
