@@ -39,7 +39,7 @@ pub use self::policy::{
     Version,
 };
 pub use self::rule::{Action, Condition, RuleInfo};
-pub use self::situation::Situation;
+pub(crate) use self::situation::Situation;
 use self::ticker::Ticker;
 use self::v1::State;
 use crate::finding::Fault;

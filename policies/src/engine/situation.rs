@@ -7,7 +7,7 @@ use crate::inventory::{Answer, Inventory};
 use crate::model::{Object, Reference, Service};
 
 /// A subject, and the inventory that it stands in.
-pub struct Situation {
+pub(crate) struct Situation {
     pub(crate) subject: Arc<Subject>,
     pub(crate) inventory: Arc<dyn Inventory + Send + Sync>,
     references: OnceLock<Vec<Reference>>,
@@ -15,7 +15,7 @@ pub struct Situation {
 
 impl Situation {
     /// Of these two.
-    pub fn new(subject: Arc<Subject>, inventory: Arc<dyn Inventory + Send + Sync>) -> Self {
+    pub(crate) fn new(subject: Arc<Subject>, inventory: Arc<dyn Inventory + Send + Sync>) -> Self {
         Self { subject, inventory, references: OnceLock::new() }
     }
 

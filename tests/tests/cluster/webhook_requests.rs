@@ -296,7 +296,8 @@ fn thousands_of_addresses_are_judged(cluster: &Cluster) {
         .to_string()
     };
     let outcome = namespace.apply(&endpoints(8080, "first")).succeeded();
-    assert_eq!(ids(&outcome), ["endpoints-port-number-mismatch"], "{}", outcome.stderr);
+    let told = ["endpoints-over-capacity", "endpoints-port-number-mismatch"];
+    assert_eq!(ids(&outcome), told, "{}", outcome.stderr);
     let outcome = namespace.apply(&endpoints(8080, "second")).succeeded();
     assert_eq!(ids(&outcome), [""; 0], "{}", outcome.stderr);
     let outcome = namespace.apply(&endpoints(80, "third")).succeeded();

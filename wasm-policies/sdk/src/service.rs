@@ -95,7 +95,7 @@ pub fn has(meta: &Metadata, traits: Traits) -> bool {
 /// of it, and nothing may be concluded from it.
 #[must_use]
 pub fn placeholder(value: &str) -> bool {
-    ["{{", "${", "$("].iter().any(|opening| value.contains(opening))
+    value.as_bytes().windows(2).any(|two| matches!(two, b"{{" | b"${" | b"$("))
 }
 
 /// Why the API server refuses an entry of `spec.ports`.

@@ -60,7 +60,11 @@ fn check(review: &Review, context: &Context, findings: &mut Findings) {
         let is_canary = || governed.iter().any(|set| same_role(set, one));
         names_another(name, one) || !(on_purpose(name, one) || is_canary())
     });
+    // One that several sets share is there for the names of Pods: nobody means one of
+    // the sets by its name.
+    let is_shared = governed.iter().filter(|set| selected(set)).count() > 1;
     let (severity, shown) = match (strangers.is_empty(), peers.is_empty()) {
+        (false, _) if is_shared => (Severity::Info, strangers),
         (false, _) => (Severity::Warning, strangers),
         (true, false) => (Severity::Info, peers),
         (true, true) => return,
