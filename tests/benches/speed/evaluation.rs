@@ -10,10 +10,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headlint_policies::engine::{Engine, Limits, Subject};
+use headlint_policies::engine::{Engine, Limits, Origin, Subject, Version};
 use headlint_policies::evaluate::evaluate;
 use headlint_policies::inventory::{Inventory, Knowledge, Snapshot};
-use headlint_policies::manifest::{Source, load};
+use headlint_policies::manifest::{Document, Source, load};
 use headlint_policies::model::{ObjectRef, Projected, project};
 use headlint_tests::cases;
 use headlint_tests::guest::Guest;
@@ -33,8 +33,8 @@ const POLICY: &str = "statefulset-binding";
 struct Bench {
     engine: Engine,
     inventory: Arc<dyn Inventory + Send + Sync>,
-    /// The objects as JSON, for whoever asks.
-    json: HashMap<ObjectRef, Value>,
+    /// Where the objects are, and their JSON for whoever asks.
+    written: HashMap<ObjectRef, (Document, Value)>,
 }
 
 pub(crate) fn print() {
@@ -46,7 +46,8 @@ pub(crate) fn print() {
         .map(|manifest| Arc::new(project(&manifest.root, "default").unwrap()))
         .collect();
     let names = objects.iter().map(|object| object.meta().object_ref.clone());
-    let json = names.zip(manifests.iter().map(|manifest| manifest.root.to_json())).collect();
+    let written = manifests.iter().map(|one| (one.document.clone(), one.root.to_json()));
+    let written = names.zip(written).collect();
     let snapshot = Snapshot::build(objects.iter().map(Arc::clone), Knowledge::default());
     let mut engine = Engine::builtin(Limits::default(), 1, None).unwrap();
     let builtin: Vec<String> = engine.policies().iter().map(|it| it.name().to_owned()).collect();
@@ -59,7 +60,7 @@ pub(crate) fn print() {
         guest.kinds = ["Service", "StatefulSet"];
         engine.load(guest.name, &guest.component()).unwrap();
     }
-    let bench = Bench { engine, inventory: Arc::new(snapshot), json };
+    let bench = Bench { engine, inventory: Arc::new(snapshot), written };
 
     println!("one evaluation in a fresh instance, in microseconds of CPU");
     for projected in &objects {
@@ -102,9 +103,10 @@ impl Bench {
     /// Findings of one policy, and what an evaluation takes; none where it
     /// isn't interested.
     fn evaluation(&self, projected: &Arc<Projected>, policy: &str) -> Option<(usize, f64)> {
-        let json = self.json[&projected.meta().object_ref].clone();
-        let json = Box::new(move || json.clone());
-        let subject = Arc::new(Subject::from_file(Arc::clone(projected), json));
+        let (document, json) = self.written[&projected.meta().object_ref].clone();
+        let version = Version::new(Arc::clone(projected), Box::new(move || json.clone()))
+            .searched_by(Box::new(move |texts| document.has_one(texts)));
+        let subject = Arc::new(Subject::created(version, Origin::Lint));
         let filter = cases::defaults().rules;
         let ask =
             || evaluate(&self.engine, &filter, &subject, &self.inventory, |it| it.name() == policy);
