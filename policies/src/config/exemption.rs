@@ -287,6 +287,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::engine::{Origin, Version};
     use crate::manifest::Node;
     use crate::model::project;
 
@@ -304,7 +305,8 @@ mod tests {
         });
         let node: Node = serde_json::from_value(object.clone()).unwrap();
         let projected = Arc::new(project(&node, "default").unwrap());
-        Subject::from_file(projected, Box::new(move || object.clone()))
+        let version = Version::new(projected, Box::new(move || object.clone()));
+        Subject::created(version, Origin::Lint)
     }
 
     const TODAY: Date = Date::constant(2026, 11, 24);

@@ -115,11 +115,6 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// An object that a file holds, with its JSON as in [`Version::new`].
-    pub fn from_file(projected: Arc<Projected>, json: Json) -> Self {
-        Self::created(Version::new(projected, json), Origin::Lint)
-    }
-
     /// An object that is new, or that stands for itself.
     pub fn created(new: Version, origin: Origin) -> Self {
         Self { new, old: None, operation: Operation::Create, origin }
