@@ -554,15 +554,17 @@ fn judge(
         findings.extend(known.findings().iter().cloned());
         for (judgement, cpu_time) in judgements {
             let name = judgement.policy.name();
-            let entry = profile.entry(name).or_insert_with(|| PolicyProfile {
-                policy: name.to_owned(),
-                calls: 0,
-                cpu_time: Duration::ZERO,
-                peak_memory: 0,
-            });
-            entry.calls += 1;
-            entry.cpu_time += cpu_time;
-            entry.peak_memory = entry.peak_memory.max(judgement.cost.peak_memory);
+            if options.profile {
+                let entry = profile.entry(name).or_insert_with(|| PolicyProfile {
+                    policy: name.to_owned(),
+                    calls: 0,
+                    cpu_time: Duration::ZERO,
+                    peak_memory: 0,
+                });
+                entry.calls += 1;
+                entry.cpu_time += cpu_time;
+                entry.peak_memory = entry.peak_memory.max(judgement.cost.peak_memory);
+            }
             if let Err(reason) = judgement.verdicts {
                 let object = &case.item.projected.object.meta().object_ref;
                 failed
@@ -594,6 +596,5 @@ fn judge(
             })
         }))
         .collect();
-    let profile = if options.profile { profile.into_values().collect() } else { Vec::new() };
-    Judged { findings, faults, profile }
+    Judged { findings, faults, profile: profile.into_values().collect() }
 }

@@ -11,12 +11,13 @@ pub(crate) struct Situation {
     pub(crate) subject: Arc<Subject>,
     pub(crate) inventory: Arc<dyn Inventory + Send + Sync>,
     references: OnceLock<Vec<Reference>>,
+    governs: OnceLock<bool>,
 }
 
 impl Situation {
     /// Of these two.
     pub(crate) fn new(subject: Arc<Subject>, inventory: Arc<dyn Inventory + Send + Sync>) -> Self {
-        Self { subject, inventory, references: OnceLock::new() }
+        Self { subject, inventory, references: OnceLock::new(), governs: OnceLock::new() }
     }
 
     /// The references in the subject, in order of place: several policies ask.
@@ -35,14 +36,19 @@ impl Situation {
         match condition {
             Condition::Headless => self.service().is_some_and(Service::is_headless),
             Condition::Selectorless => self.service().is_some_and(|it| it.selector.is_empty()),
-            Condition::Governing => self.service().is_some_and(|service| {
-                let name = &service.meta.object_ref;
-                let naming = self.inventory.workloads_naming(&name.namespace, &name.name);
-                matches!(naming, Answer::Found(_))
-            }),
+            Condition::Governing => *self.governs.get_or_init(|| self.governs()),
             Condition::Refers => !self.references().is_empty(),
             Condition::Has(texts) => self.subject.may_have(texts),
         }
+    }
+
+    /// Several rules need it, and each look-up gathers the workloads.
+    fn governs(&self) -> bool {
+        self.service().is_some_and(|service| {
+            let name = &service.meta.object_ref;
+            let naming = self.inventory.workloads_naming(&name.namespace, &name.name);
+            matches!(naming, Answer::Found(_))
+        })
     }
 
     fn service(&self) -> Option<&Service> {

@@ -40,9 +40,8 @@ pub struct Snapshot {
 /// Changes, on top of a world that doesn't have them.
 #[derive(Clone, Debug)]
 struct Over {
+    /// The last one of each object.
     changes: Vec<Change>,
-    /// Objects that aren't there any more.
-    removed: Vec<ObjectRef>,
     /// Objects that are there, each instead of what the world below has of its
     /// name.
     world: Arc<World>,
@@ -51,10 +50,13 @@ struct Over {
 impl Over {
     /// Whether an object of the world below is there no more.
     fn hides(&self, object: &ObjectRef) -> bool {
+        let is_removal = |change: &Change| match change {
+            Change::Remove(removed) => removed.identity() == object.identity(),
+            Change::Put(_) => false,
+        };
         // Without a name it is never the same as another.
         !object.name.is_empty()
-            && (self.world.find(object).is_some()
-                || self.removed.iter().any(|one| one.identity() == object.identity()))
+            && (self.world.find(object).is_some() || self.changes.iter().any(is_removal))
     }
 }
 
@@ -110,17 +112,14 @@ impl Snapshot {
             all.push(change.clone());
         }
         let mut world = World::new(&self.knowledge.profile.zone);
-        let mut removed: Vec<ObjectRef> = Vec::new();
         for change in &all {
-            match change {
-                Change::Put(projected) if !self.world.stands_for(projected) => {
-                    world.show_as(projected, self.world.facts(&projected.object));
-                }
-                Change::Put(_) => {}
-                Change::Remove(object) => removed.push(object.clone()),
+            if let Change::Put(projected) = change
+                && !self.world.stands_for(projected)
+            {
+                world.show_as(projected, self.world.facts(&projected.object));
             }
         }
-        let over = Some(Over { changes: all, removed, world: Arc::new(world) });
+        let over = Some(Over { changes: all, world: Arc::new(world) });
         Self { world: Arc::clone(&self.world), over, knowledge: Arc::clone(&self.knowledge) }
     }
 

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::locate::location;
 use super::{Case, Item, Options};
-use crate::finding::{Finding, Fingerprint, Location, Related};
+use crate::finding::{Finding, Fingerprint, Related};
 use crate::k8s;
+use crate::manifest::Node;
 use crate::path::Path;
 use crate::raw;
 
 const NAME: &str = "$.metadata.name";
+
+static MISSING: Value = Value::Null;
 
 /// What is told of items with one identity.
 pub(super) fn findings(namesakes: &[Vec<&Item>], options: &Options) -> Vec<Finding> {
@@ -42,7 +46,10 @@ fn finding(first: &Item, second: &Item, options: &Options) -> Option<Finding> {
     }
     let severity =
         options.severity(&rule.id, rule.severity, &Case::there(second, None).subject())?;
-    let differs = difference(&written(first), &written(second))?;
+    let path = Path::default().child("metadata").child("name");
+    let (before, now) = (first.document.tree(), second.document.tree());
+    let differs = difference(&written(&before), &written(&now))?;
+    let at = |item: &Item, tree| Some(location(&item.document, tree, &path, &None));
     Some(Finding {
         fingerprint: Fingerprint::new(&rule.id, object, NAME, ""),
         rule: rule.id.clone(),
@@ -56,11 +63,11 @@ fn finding(first: &Item, second: &Item, options: &Options) -> Option<Finding> {
               can't change what the first one made"
             .to_owned(),
         help: "keep one of them, or give them different names".to_owned(),
-        location: location(second),
+        location: at(second, &now),
         path: NAME.to_owned(),
         object: object.clone(),
         related: vec![Related {
-            location: location(first),
+            location: at(first, &before),
             path: NAME.to_owned(),
             object: object.clone(),
             label: "it stands here first".to_owned(),
@@ -70,18 +77,12 @@ fn finding(first: &Item, second: &Item, options: &Options) -> Option<Finding> {
 }
 
 /// An object without its namespace, which may be written or left out.
-fn written(item: &Item) -> Value {
-    let mut json = item.document.tree().to_json();
+fn written(tree: &Node) -> Value {
+    let mut json = tree.to_json();
     if let Some(metadata) = json["metadata"].as_object_mut() {
         metadata.remove("namespace");
     }
     json
-}
-
-fn location(item: &Item) -> Option<Location> {
-    let path = NAME.parse::<Path>().ok()?;
-    let span = path.resolve(&item.document.tree()).highlight();
-    Some(item.document.source().location(span))
 }
 
 /// The keys that lead to where two objects differ, with dots between them; none
@@ -94,9 +95,7 @@ fn difference(first: &Value, second: &Value) -> Option<String> {
         return Some(String::new());
     };
     let key = first.keys().chain(second.keys()).find(|key| first.get(*key) != second.get(*key))?;
-    let missing = Value::Null;
-    let value =
-        |object: &serde_json::Map<String, Value>| object.get(key).unwrap_or(&missing).clone();
-    let rest = difference(&value(first), &value(second)).filter(|rest| !rest.is_empty());
+    let (was, is) = (first.get(key).unwrap_or(&MISSING), second.get(key).unwrap_or(&MISSING));
+    let rest = difference(was, is).filter(|rest| !rest.is_empty());
     Some(rest.map_or_else(|| key.clone(), |rest| format!("{key}.{rest}")))
 }

@@ -97,7 +97,8 @@ fn fingerprint(verdict: &Verdict, object: &ObjectRef, tree: &Node) -> Fingerprin
     Fingerprint::new(&verdict.rule, object, &path, part.unwrap_or_default())
 }
 
-fn location(
+/// Where a path, or a part of the string there, is.
+pub(super) fn location(
     document: &Document,
     tree: &Node,
     path: &Path,

@@ -56,13 +56,9 @@ impl<'n> Stage<'n> {
     fn play(node: &'n Node, case: &Case) -> Self {
         let objects = objects(&case.text);
         let own = node.cluster().namespace();
-        // Names in DNS are as long as the case says only where it says.
-        let place = |object: &Value| match object["metadata"]["namespace"].as_str() {
-            Some(_) => namespace(object, case),
-            None => own.name().to_owned(),
-        };
-        let main = place(&objects[0]);
-        for name in objects.iter().map(place).filter(|name| name != own.name()) {
+        let main = place(&own, &objects[0], case);
+        let places = objects.iter().map(|object| place(&own, object, case));
+        for name in places.filter(|name| name != own.name()) {
             // Another case may have made it. Pods take an account that a controller makes.
             let _ = own.kubectl(&["create", "namespace", &name], "");
             let account = ["get", "serviceaccount", "default", "--namespace", &name];
@@ -78,10 +74,7 @@ impl<'n> Stage<'n> {
         let is_service = |object: &&Value| object["kind"] == "Service";
         let (services, others): (Vec<_>, Vec<_>) = objects.iter().partition(is_service);
         for object in services.into_iter().chain(others) {
-            let place = match object["metadata"]["namespace"].as_str() {
-                Some(_) => namespace(object, case),
-                None => stage.own.name().to_owned(),
-            };
+            let place = place(&stage.own, object, case);
             let _ = stage.apply(&runnable(object), &place).succeeded();
         }
         stage
@@ -135,6 +128,15 @@ impl<'n> Stage<'n> {
         let list = self.own.kubectl(&get, "").succeeded().stdout;
         let list: Value = serde_json::from_str(&list).unwrap();
         list["items"].as_array().unwrap().clone()
+    }
+}
+
+/// The namespace of an object: names in DNS are as long as the case says only where it
+/// says.
+fn place(own: &Namespace<'_>, object: &Value, case: &Case) -> String {
+    match object["metadata"]["namespace"].as_str() {
+        Some(_) => namespace(object, case),
+        None => own.name().to_owned(),
     }
 }
 

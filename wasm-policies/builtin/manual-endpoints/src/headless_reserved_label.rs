@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service", "Endpoints", "EndpointSlice"],
     operations: WRITTEN,
-    only_if: &[Condition::Has(&["service.kubernetes.io/headless"])],
+    only_if: &[Condition::Has(&[LABEL])],
     summary: "endpoints of a Service with a cluster IP carry the label of headless Services",
     documentation: include_str!("headless-reserved-label.md"),
     check,

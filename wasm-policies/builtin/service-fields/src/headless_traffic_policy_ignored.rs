@@ -17,12 +17,7 @@ pub const RULE: Rule = Rule {
     heals_later: false,
     kinds: &["Service"],
     operations: WRITTEN,
-    only_if: &[Condition::Has(&[
-        "Local",
-        "trafficDistribution",
-        "service.kubernetes.io/topology-mode",
-        "service.kubernetes.io/topology-aware-hints",
-    ])],
+    only_if: &[Condition::Has(&["Local", "trafficDistribution", TOPOLOGY[0], TOPOLOGY[1]])],
     summary: "a headless Service prefers near Pods, which only kube-proxy does",
     documentation: include_str!("headless-traffic-policy-ignored.md"),
     check,
